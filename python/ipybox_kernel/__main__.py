@@ -1,0 +1,13 @@
+"""Starts the zygote: ``python3 -I -S /opt/ipybox/python/ipybox_kernel [SOCKET] [--plain]``.
+
+Isolated, so that nothing a user can write to is on the path of a process that is root.
+"""
+
+import os
+import sys
+
+sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+from ipybox_kernel.zygote import main  # noqa: E402
+
+main(plain="--plain" in sys.argv)

@@ -1,0 +1,172 @@
+"""The kernel: takes requests from its socket, one at a time, and runs them in IPython's shell."""
+
+import asyncio
+import builtins
+import getpass
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+from . import frames
+from .channel import Channel, current_execution
+from .shell import KernelShell
+from .streams import OutStream
+
+
+class Kernel:
+    def __init__(self, shell: KernelShell) -> None:
+        self._shell = shell
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._handlers = {"execute_request": self._execute}
+
+    @classmethod
+    def warm(cls) -> "Kernel":
+        """A kernel that is ready to be forked: IPython imported, the shell built, cells run."""
+        return cls(KernelShell.warm())
+
+    def run(self, sock: socket.socket, slots: list[int]) -> None:
+        """Serves requests until the agent closes the connection. Called in the forked process."""
+        self._sock = sock
+        self._channel = Channel(sock, slots)
+        self._shell.loop_runner = self._run_coroutine
+        sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)
+        sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)
+        self._shell.connect(self._channel, (sys.stdout, sys.stderr))
+        sys.stdin = sys.__stdin__ = open(0, closefd=False)
+        builtins.input = getpass.getpass = _no_input
+        _inherit_execution_in_threads()
+        signal.signal(signal.SIGINT, self._on_interrupt)
+        sock.send(frames.frame(frames.READY, struct.pack("<I", os.getpid())))
+        while (request := self._receive()) is not None:
+            execution, message = request
+            self._handlers[message["type"]](execution, message)
+
+    def _on_interrupt(self, _: int, __: FrameType | None) -> None:
+        if self._channel.running and self._channel.owned and self._channel.interrupt():
+            raise KeyboardInterrupt
+
+    # --- requests -----------------------------------------------------------------------------
+
+    def _receive(self) -> tuple[int, dict] | None:
+        """The next request; None when the agent has let go."""
+        self._wait_for_request()
+        header = self._read(frames.HEADER.size)
+        if header is None:
+            return None
+        length, _, _, _, execution, _ = frames.HEADER.unpack(header)
+        payload = self._read(length)
+        return None if payload is None else (execution, json.loads(payload))
+
+    def _read(self, length: int) -> bytearray | None:
+        data = bytearray(length)
+        view = memoryview(data)
+        while view:
+            count = self._sock.recv_into(view)
+            if count == 0:
+                return None
+            view = view[count:]
+        return data
+
+    def _wait_for_request(self) -> None:
+        """Between cells, tasks that a cell has left behind go on."""
+        loop = self._loop
+        if loop is None or loop.is_closed() or not asyncio.all_tasks(loop):
+            return
+        while not select.select([self._sock], [], [], 0)[0]:
+            loop.add_reader(self._sock.fileno(), loop.stop)
+            try:
+                loop.run_forever()
+            except BaseException:  # SystemExit of a task: there is no cell that it could end
+                continue
+            finally:
+                loop.remove_reader(self._sock.fileno())
+
+    # --- cells --------------------------------------------------------------------------------
+
+    def _execute(self, execution: int, request: dict) -> None:
+        shell, channel = self._shell, self._channel
+        shell.error = None
+        shell.payloads.clear()
+        current_execution.set(execution)
+        error: dict | None = None
+        try:
+            channel.running = execution
+            result = shell.run_cell(request["code"], store_history=True)
+            error = shell.error
+            if error is None and not result.success:
+                error = _unshown(result.error_before_exec or result.error_in_exec)
+            shell.flush_streams()
+        except BaseException as raised:  # an interrupt between IPython's own handlers, or a broken hook
+            error = error or shell.error or _unshown(raised)
+        reply: dict[str, Any] = {"type": "execute_reply", "execution_count": max(shell.execution_count - 1, 0)}
+        if error is None:
+            reply |= {"status": "ok", "payload": shell.payloads}
+        else:
+            if shell.error is None:
+                channel.message({"type": "error", **error})
+            reply |= {"status": "error", **error, "payload": shell.payloads}
+        self._reply(reply)
+
+    def _reply(self, reply: dict) -> None:
+        """Sends the last message of an execution; from here on an interrupt has nothing to end."""
+        while True:
+            try:
+                self._shell.flush_streams()
+                execution, self._channel.running = self._channel.running, 0
+                break
+            except KeyboardInterrupt:
+                continue
+        self._channel.reply(execution, reply)
+
+    def _run_coroutine(self, coroutine: Any) -> Any:
+        """Runs a cell with top-level ``await``. An interrupt cancels it, so that it can clean up."""
+        if self._loop is None or self._loop.is_closed():
+            self._loop = asyncio.new_event_loop()
+            asyncio.set_event_loop(self._loop)
+        loop = self._loop
+        task = loop.create_task(coroutine)
+        try:
+            return loop.run_until_complete(task)
+        except KeyboardInterrupt:
+            if not task.done():
+                task.cancel()
+                try:
+                    loop.run_until_complete(task)
+                except asyncio.CancelledError:
+                    pass
+            raise
+
+
+def _unshown(error: BaseException | None) -> dict:
+    """The content of an error that IPython has not shown by itself."""
+    name = type(error).__name__ if error is not None else "Error"
+    text = str(error) if error is not None else "the cell failed"
+    return {"ename": name, "evalue": text, "traceback": [f"{name}: {text}" if text else name], "frames": []}
+
+
+def _no_input(prompt: Any = "", *_: Any, **__: Any) -> str:
+    raise EOFError("input() was called, but nobody answers: the program that runs this cell gave no onInput")
+
+
+def _inherit_execution_in_threads() -> None:
+    """What a thread prints belongs to the execution that started it, also after that has ended."""
+    start = threading.Thread.start
+    bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
+
+    def start_in_execution(self: threading.Thread) -> None:
+        self._ipybox_execution = current_execution.get()  # type: ignore[attr-defined]
+        start(self)
+
+    def bootstrap_in_execution(self: threading.Thread) -> None:
+        current_execution.set(getattr(self, "_ipybox_execution", 0))
+        bootstrap(self)
+
+    threading.Thread.start = start_in_execution  # type: ignore[method-assign]
+    threading.Thread._bootstrap_inner = bootstrap_in_execution  # type: ignore[attr-defined]

@@ -1,0 +1,74 @@
+"""Takes every privilege from a kernel's process, right after the fork."""
+
+import ctypes
+import os
+import struct
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+_PR_SET_DUMPABLE = 4
+_PR_CAPBSET_DROP = 24
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+_SYS_CAPSET = 126 if os.uname().machine == "x86_64" else 91
+_SYS_LANDLOCK_CREATE_RULESET = 444
+_SYS_LANDLOCK_RESTRICT_SELF = 446
+_LANDLOCK_CREATE_RULESET_VERSION = 1
+_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET = 1
+_LANDLOCK_SCOPE_SIGNAL = 2
+_LINUX_CAPABILITY_VERSION_3 = 0x20080522
+_LAST_CAPABILITY_BOUND = 64
+
+
+def become_subreaper() -> None:
+    """Orphans of kernels become children of the caller, so that it can reap them."""
+    _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def drop_privileges(uid: int, gid: int, groups: list[int]) -> None:
+    """Afterwards the process has another user, no capability in any set, and can't get one.
+
+    The order matters: ``oom_score_adj`` belongs to root once the user has changed, and dropping
+    from the bounding set needs the capability SETPCAP.
+    """
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")
+    for capability in range(_LAST_CAPABILITY_BOUND):
+        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
+            break  # beyond the last capability that this kernel knows
+    os.setgroups(groups)
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    header = struct.pack("<Ii", _LINUX_CAPABILITY_VERSION_3, 0)
+    _check(_libc.syscall(_SYS_CAPSET, header, bytes(24)), "capset")
+    _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
+    # Where the kernels of a container can't be kept apart, none may be traced: then /proc/self stays
+    # closed to the kernel itself, too.
+    if isolate_from_siblings():
+        _check(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
+
+
+def isolate_from_siblings() -> bool:
+    """Enters a Landlock domain of its own; False where this Linux has none with scopes (ABI 6, Linux 6.12).
+
+    Processes outside of the domain can't be signalled or traced from inside, although they have
+    the same user.
+    """
+    abi = _libc.syscall(_SYS_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION)
+    if abi < 6:
+        return False
+    scopes = _LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | _LANDLOCK_SCOPE_SIGNAL
+    attributes = struct.pack("<QQQ", 0, 0, scopes)
+    ruleset = _libc.syscall(_SYS_LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
+    _check(ruleset, "landlock_create_ruleset")
+    try:
+        _check(_libc.syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
+    finally:
+        os.close(ruleset)
+    return True
+
+
+def _check(result: int, call: str) -> None:
+    if result < 0:
+        error = ctypes.get_errno()
+        raise OSError(error, f"{call}: {os.strerror(error)}")

@@ -1,0 +1,74 @@
+"""What happens in a process between its fork from the zygote and its first cell."""
+
+import fcntl
+import os
+import signal
+import site
+import socket
+import sys
+from dataclasses import dataclass
+
+from .privileges import drop_privileges
+
+#: High, so that a cell that closes "all" low descriptors does not hit them.
+_SOCKET_FD = 250
+_STDOUT_SLOT_FD = 251
+_STDERR_SLOT_FD = 252
+
+
+@dataclass(frozen=True)
+class KernelSpec:
+    """What the agent asks for."""
+
+    uid: int
+    gid: int
+    groups: list[int]
+    env: dict[str, str]
+    cwd: str
+    virtual_env: str
+
+
+def become_kernel(spec: KernelSpec, sock: socket.socket, stdout: int, stderr: int) -> tuple[socket.socket, list[int]]:
+    """Turns a child of the zygote into a kernel's process; gives its socket and output slots."""
+    os.setsid()
+    descriptors = _arrange_descriptors(sock, stdout, stderr)
+    drop_privileges(spec.uid, spec.gid, spec.groups)
+    # Files are shared by the container's kernels and with the image's user, by group.
+    os.umask(0o002)
+    os.environ.clear()
+    os.environ.update(spec.env)
+    os.chdir(spec.cwd)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    _enter_virtual_env(spec.virtual_env)
+    if (numpy := sys.modules.get("numpy")) is not None:
+        numpy.random.seed()  # preloaded: all kernels would draw the same numbers
+    return descriptors
+
+
+def _arrange_descriptors(sock: socket.socket, stdout: int, stderr: int) -> tuple[socket.socket, list[int]]:
+    """Leaves open: 0 (null), 1 and 2 (the output pipes), the socket, and a copy of each pipe."""
+    # First far away from the targets, so that no dup2 overwrites what the next one needs.
+    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 300) for fd in (sock.fileno(), stdout, stderr)]
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(sources[1], 1)
+    os.dup2(sources[2], 2)
+    for source, target in zip(sources, (_SOCKET_FD, _STDOUT_SLOT_FD, _STDERR_SLOT_FD), strict=True):
+        os.dup2(source, target, inheritable=False)
+    sock.detach()
+    os.closerange(3, _SOCKET_FD)
+    os.closerange(_STDERR_SLOT_FD + 1, 1 << 20)
+    return socket.socket(fileno=_SOCKET_FD), [_STDOUT_SLOT_FD, _STDERR_SLOT_FD]
+
+
+def _enter_virtual_env(root: str) -> None:
+    """From here on imports see what is installed in the virtual environment, as its own python does."""
+    sys.executable = os.path.join(root, "bin", "python")
+    sys.prefix = sys.exec_prefix = root
+    packages = os.path.join(root, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}", "site-packages")
+    own = list(sys.path)
+    sys.path[:] = [path for path in own if path.startswith(sys.base_prefix)]
+    site.PREFIXES[:] = [root]
+    site.addsitedir(packages)
+    sys.path += [path for path in own if path not in sys.path]
+    sys.path.insert(0, "")

@@ -1,0 +1,182 @@
+import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { encodeJsonFrame, type Frame, FrameKind, frameLength, MAX_KERNEL_FRAME_BYTES, readFrame } from "../protocol/frame.ts";
+import type { KernelSpec } from "../protocol/requests.ts";
+import { deferred } from "../internal/deferred.ts";
+
+const START_TIMEOUT_MS = 10_000;
+
+/** How a kernel's process ended: its status, or minus the number of the signal that ended it. */
+export type ExitStatus = number;
+
+export interface KernelProcessEvents {
+  /** One or more whole frames, in the order the kernel sent them. */
+  onFrames(block: Buffer): void;
+  /** The process has ended, and all that it wrote has been given to `onFrames`. */
+  onExit(status: ExitStatus): void;
+}
+
+/** The zygote has preloaded packages that have changed since. */
+export class StaleZygoteError extends Error {}
+
+/** One kernel's process: forked by the zygote, spoken to over a unix socket, signalled as a group. */
+export class KernelProcess {
+  readonly pid: number;
+  readonly #socket: Socket;
+  #released = false;
+
+  private constructor(pid: number, socket: Socket) {
+    this.pid = pid;
+    this.#socket = socket;
+  }
+
+  /** Has the zygote at `socketPath` fork a kernel; resolves when the kernel takes requests. */
+  static async start(socketPath: string, spec: KernelSpec, events: KernelProcessEvents): Promise<KernelProcess> {
+    const socket = connect(socketPath);
+    const ready = deferred<number>();
+    let status: ExitStatus | undefined;
+    const splitter = new FrameSplitter((block) => {
+      for (const part of partition(block)) {
+        if (Buffer.isBuffer(part)) events.onFrames(part);
+        else if (part.kind === "ready") ready.resolve(part.pid);
+        else if (part.kind === "exited") status = part.status;
+        else ready.reject(new StaleZygoteError());
+      }
+      // The socket stays open until it is released, so that the process's id can't name another.
+      if (status !== undefined) socket.destroy();
+    });
+    let process: KernelProcess | undefined;
+    socket.on("data", (chunk) => {
+      try {
+        splitter.push(chunk);
+      } catch (error) {
+        socket.destroy(error as Error);
+      }
+    });
+    socket.on("error", (error) => {
+      ready.reject(error);
+    });
+    socket.on("close", () => {
+      ready.reject(new Error("the kernel's process ended while it started"));
+      if (process !== undefined && !process.#released) {
+        process.#released = true;
+        process.#kill("SIGKILL");
+        events.onExit(status ?? -9);
+      }
+    });
+    socket.write(encodeJsonFrame(FrameKind.request, spec));
+    const deadline = new AbortController();
+    try {
+      const pid = await Promise.race([
+        ready.promise,
+        delay(START_TIMEOUT_MS, undefined, { signal: deadline.signal, ref: false }).then(() => {
+          throw new Error(`the kernel did not answer within ${START_TIMEOUT_MS} ms`);
+        }),
+      ]);
+      process = new KernelProcess(pid, socket);
+      return process;
+    } catch (error) {
+      socket.destroy();
+      throw error;
+    } finally {
+      deadline.abort();
+    }
+  }
+
+  send(frame: Uint8Array): void {
+    this.#socket.write(frame);
+  }
+
+  /** Sends a signal to the kernel and the processes that its cells have started. */
+  signal(signal: NodeJS.Signals): void {
+    if (!this.#released) this.#kill(signal);
+  }
+
+  /** Stops taking output: the kernel's next print waits. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  /** Ends the process without a word to `onExit`. */
+  release(): void {
+    if (this.#released) return;
+    this.#kill("SIGKILL");
+    this.#released = true;
+    this.#socket.destroy();
+  }
+
+  #kill(signal: NodeJS.Signals): void {
+    for (const target of [-this.pid, this.pid]) {
+      try {
+        process.kill(target, signal);
+        return;
+      } catch {
+        // No such group: it is just being set up, or all of it has ended.
+      }
+    }
+  }
+}
+
+type Part =
+  | Buffer
+  | { readonly kind: "ready"; readonly pid: number }
+  | { readonly kind: "exited"; readonly status: ExitStatus }
+  | { readonly kind: "stale" };
+
+/** What a block holds: frames for the client, and what is meant for the agent itself. */
+function* partition(block: Buffer): Generator<Part> {
+  let start = 0;
+  for (let offset = 0; offset < block.length;) {
+    const end = offset + (frameLength(block, offset) as number);
+    const own = ownPart(readFrame(block, offset));
+    if (own !== undefined) {
+      if (offset > start) yield block.subarray(start, offset);
+      yield own;
+      start = end;
+    }
+    offset = end;
+  }
+  if (start < block.length) yield block.subarray(start);
+}
+
+function ownPart({ kind, payload }: Frame): Part | undefined {
+  switch (kind) {
+    case FrameKind.ready:
+      return { kind: "ready", pid: payload.readUInt32LE(0) };
+    case FrameKind.exited:
+      return { kind: "exited", status: payload.readInt32LE(0) };
+    case FrameKind.stale:
+      return { kind: "stale" };
+    default:
+      return undefined;
+  }
+}
+
+/** Cuts a byte stream into blocks of whole frames. */
+export class FrameSplitter {
+  readonly #onBlock: (block: Buffer) => void;
+  #rest: Buffer = Buffer.alloc(0);
+
+  constructor(onBlock: (block: Buffer) => void) {
+    this.#onBlock = onBlock;
+  }
+
+  /** Throws when a frame is longer than a kernel's may be: what follows can't be told apart. */
+  push(chunk: Buffer): void {
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    let end = 0;
+    for (;;) {
+      const length = frameLength(bytes, end);
+      if (length === undefined) break;
+      if (length > MAX_KERNEL_FRAME_BYTES) throw new Error(`a kernel sent a frame of ${length} bytes`);
+      if (end + length > bytes.length) break;
+      end += length;
+    }
+    this.#rest = bytes.subarray(end);
+    if (end > 0) this.#onBlock(bytes.subarray(0, end));
+  }
+}

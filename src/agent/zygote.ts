@@ -1,0 +1,66 @@
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import type { KernelSpec } from "../protocol/requests.ts";
+import { KernelProcess, type KernelProcessEvents, StaleZygoteError } from "./kernel-process.ts";
+
+/** In a directory that only root can enter; made by `python/ipybox_kernel/zygote.py`. */
+const SOCKET_PATH = "/run/ipybox/zygote.sock";
+const PLAIN_SOCKET_PATH = "/run/ipybox/plain-zygote.sock";
+const COMMAND = ["/usr/bin/python3", "-I", "-S", "/opt/ipybox/python/ipybox_kernel"] as const;
+const START_TIMEOUT_MS = 30_000;
+
+/**
+ * The process that kernels are forked from. The image's entry point starts the first one. It gives
+ * way to a plain one when packages that it has preloaded were changed by a cell; one that has died
+ * is started again.
+ */
+export class Zygote {
+  #plain = false;
+  #starting: Promise<void> | undefined;
+
+  /** Whether kernels can be started. */
+  get ready(): boolean {
+    return existsSync(this.#socketPath);
+  }
+
+  /** Starts a kernel's process. */
+  async fork(spec: KernelSpec, events: KernelProcessEvents): Promise<KernelProcess> {
+    await this.#starting;
+    try {
+      return await KernelProcess.start(this.#socketPath, spec, events);
+    } catch (error) {
+      if (error instanceof StaleZygoteError) this.#plain = true;
+      else if (!isRefusal(error)) throw error;
+    }
+    this.#starting ??= this.#start().finally(() => {
+      this.#starting = undefined;
+    });
+    await this.#starting;
+    return KernelProcess.start(this.#socketPath, spec, events);
+  }
+
+  get #socketPath(): string {
+    return this.#plain ? PLAIN_SOCKET_PATH : SOCKET_PATH;
+  }
+
+  async #start(): Promise<void> {
+    this.#plain = true; // never again with what cells may have changed
+    const [command, ...args] = COMMAND;
+    const child = spawn(command, [...args, "--plain"], { stdio: "inherit" });
+    let failure: string | undefined;
+    child.on("error", (error) => (failure = error.message));
+    child.on("exit", (code, signal) => (failure = `it ended with ${signal ?? code}`));
+    const deadline = Date.now() + START_TIMEOUT_MS;
+    while (!existsSync(PLAIN_SOCKET_PATH)) {
+      if (failure !== undefined) throw new Error(`the zygote could not be started again: ${failure}`);
+      if (Date.now() > deadline) throw new Error(`the zygote was not ready within ${START_TIMEOUT_MS} ms`);
+      await delay(5);
+    }
+  }
+}
+
+function isRefusal(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === "ECONNREFUSED" || code === "ENOENT";
+}

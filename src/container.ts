@@ -1,0 +1,185 @@
+import { randomBytes, randomUUID } from "node:crypto";
+import { parseBinds } from "./binds.ts";
+import type { Engine, SandboxAddress } from "./engine/engine.ts";
+import { IpyboxError } from "./errors.ts";
+import { fullImageName } from "./image-reference.ts";
+import { DEFAULTS, parseContainerOptions, type ExecutionContainerOptions } from "./options.ts";
+import { ensureImage } from "./pull.ts";
+import { waitUntilReady } from "./readiness.ts";
+import { removeRuntimeEntry, saveRuntimeEntry } from "./runtime-dir.ts";
+import { sandboxSpec } from "./sandbox-spec.ts";
+
+/** A container that runs, and all that is needed to reach and remove it. */
+interface Running {
+  readonly engine: Engine;
+  readonly id: string;
+  readonly token: string;
+  readonly address: SandboxAddress;
+}
+
+/** A start that is under way or done. */
+interface Life {
+  readonly controller: AbortController;
+  readonly started: Promise<Running>;
+}
+
+/**
+ * A Docker container in which code is executed.
+ *
+ * ```ts
+ * await using container = await ExecutionContainer.create({ tag: "my-box:v1" });
+ * ```
+ *
+ * Without `await using`, call `run()` and, at the end, `kill()`.
+ */
+export class ExecutionContainer {
+  readonly #options: ExecutionContainerOptions;
+  #life: Life | undefined;
+  #running: Running | undefined;
+  #killing: Promise<void> | undefined;
+  #killed = false;
+
+  /**
+   * Only checks the options; `run()` starts the container.
+   *
+   * @throws IpyboxError `invalid_option`, naming the option.
+   */
+  constructor(options: ExecutionContainerOptions = {}) {
+    this.#options = parseContainerOptions(options);
+    if (this.#options.tag !== undefined) fullImageName(this.#options.tag);
+    parseBinds(this.#options.binds ?? {});
+  }
+
+  /** Runs a new container. Leaving its `await using` block kills it. See `run()` for what is thrown. */
+  static async create(options: ExecutionContainerOptions = {}): Promise<ExecutionContainer> {
+    const container = new ExecutionContainer(options);
+    await container.run();
+    return container;
+  }
+
+  /** The full name of the image. */
+  get tag(): string {
+    return fullImageName(this.#options.tag ?? DEFAULTS.tag);
+  }
+
+  /** Host port on which code is executed. Throws `invalid_state` before `run()` and after `kill()`. */
+  get port(): number {
+    return this.#require("port").address.port;
+  }
+
+  /** Host to connect to. Throws `invalid_state` before `run()` and after `kill()`. */
+  get host(): string {
+    return this.#require("host").address.host;
+  }
+
+  /** What a client must know to be let in. Throws `invalid_state` before `run()` and after `kill()`. */
+  get token(): string {
+    return this.#require("token").token;
+  }
+
+  /** The daemon's id of the container. Throws `invalid_state` before `run()` and after `kill()`. */
+  get id(): string {
+    return this.#require("id").id;
+  }
+
+  /**
+   * Starts the container and resolves once code can be executed. Does nothing if it runs already.
+   * If anything fails, nothing is left behind.
+   *
+   * @throws IpyboxError `image_not_found`, `port_taken`, `bind_failed`, `container_start_failed`, `daemon_unreachable`,
+   * `daemon_permission`, `daemon_too_old`; the reason of `signal` once that aborts.
+   */
+  async run(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    await this.#killing;
+    this.#life ??= this.#begin(options.signal);
+    await this.#life.started;
+  }
+
+  /** Ends and removes the container, and one that is just starting. Does nothing if there is none. */
+  async kill(): Promise<void> {
+    this.#killing ??= this.#end().finally(() => {
+      this.#killing = undefined;
+    });
+    await this.#killing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+  }
+
+  #begin(signal: AbortSignal | undefined): Life {
+    const controller = new AbortController();
+    const signals = [controller.signal, this.#options.signal, signal].filter((one) => one !== undefined);
+    const started = this.#start(AbortSignal.any(signals)).then(
+      (running) => (this.#running = running),
+      (error: unknown) => {
+        if (this.#life === life) this.#life = undefined;
+        throw error;
+      },
+    );
+    const life = { controller, started };
+    return life;
+  }
+
+  async #start(signal: AbortSignal): Promise<Running> {
+    const { dockerHost, showPullProgress = true, startTimeoutMs = DEFAULTS.startTimeoutMs } = this.#options;
+    signal.throwIfAborted();
+    // dockerode takes 100 ms to load: only when it is used.
+    const { DockerEngine } = await import("./engine/docker/docker-engine.ts");
+    const engine: Engine = new DockerEngine(dockerHost);
+    const info = await engine.check(signal);
+    const session = { id: randomUUID(), token: randomBytes(32).toString("base64url") };
+    const spec = await sandboxSpec(this.#options, session, engine, info);
+    await ensureImage(engine, spec.image, { showProgress: showPullProgress, signal });
+    // Not with the caller's signal: an aborted request may still make a container, whose id nobody learns.
+    const id = await engine.create(spec, AbortSignal.timeout(startTimeoutMs));
+    let address: SandboxAddress | undefined;
+    try {
+      await engine.start(id, signal);
+      address = await engine.address(id, signal);
+      await saveRuntimeEntry(address.host, address.port, { token: session.token, containerId: id, dockerHost: engine.url });
+      await waitUntilReady(engine, id, address, { timeoutMs: startTimeoutMs, signal });
+      return { engine, id, token: session.token, address };
+    } catch (error) {
+      await discard(engine, id, address).catch((cleanup: unknown) => {
+        throw new AggregateError([error, cleanup], `${messageOf(error)} And then: ${messageOf(cleanup)}`);
+      });
+      throw error;
+    }
+  }
+
+  async #end(): Promise<void> {
+    const life = this.#life;
+    if (life === undefined) return;
+    const reason = new IpyboxError("invalid_state", "The container was killed while it started. Call run() to start it again.");
+    life.controller.abort(reason);
+    const running = await life.started.catch(() => undefined);
+    this.#running = undefined;
+    this.#killed = true;
+    if (running !== undefined) {
+      await discard(running.engine, running.id, running.address);
+    }
+    this.#life = undefined;
+  }
+
+  #require(property: string): Running {
+    if (this.#running !== undefined) return this.#running;
+    const when = this.#killed ? "after kill()" : "before run() has resolved";
+    const text = `ExecutionContainer.${property} is not there ${when}: no container runs. Call run() first.`;
+    throw new IpyboxError("invalid_state", text, { details: { property } });
+  }
+}
+
+/** Removes a container and what is stored of it; the one even if the other fails. */
+async function discard(engine: Engine, id: string, address: SandboxAddress | undefined): Promise<void> {
+  const entry = address === undefined ? undefined : removeRuntimeEntry(address.host, address.port, id);
+  const failures = (await Promise.allSettled([engine.remove(id), entry])).flatMap((step) =>
+    step.status === "rejected" ? [step.reason as unknown] : [],
+  );
+  if (failures.length > 1) throw new AggregateError(failures, failures.map(messageOf).join(" "));
+  if (failures.length === 1) throw failures[0];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,65 @@
+import type Docker from "dockerode";
+import { IpyboxError } from "../../errors.ts";
+import type { EngineInfo } from "../engine.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { engineFailure } from "./failures.ts";
+
+/** Docker 20.10: the first with private cgroup namespaces, without which a sandbox sees the host's cgroups. */
+const OLDEST_API = "1.41";
+/** The newest API whose meaning this package knows. A newer daemon is spoken to in this version. */
+const NEWEST_API = "1.47";
+const DEADLINE_MS = 4_500;
+
+/** Makes sure that the daemon answers and is new enough, and settles the API version to speak. */
+export async function checkDaemon(docker: Docker, endpoint: Endpoint, signal?: AbortSignal): Promise<EngineInfo> {
+  signal?.throwIfAborted();
+  const deadline = AbortSignal.timeout(DEADLINE_MS);
+  const abortSignal = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+  try {
+    const [version, info] = await Promise.all([
+      get<Docker.DockerVersion>(docker, "/version", abortSignal),
+      get<{ NCPU: number; MemTotal: number }>(docker, "/info", abortSignal),
+    ]);
+    settleVersion(docker, version, endpoint);
+    return { version: version.Version, apiVersion: version.ApiVersion, cpus: info.NCPU, memoryBytes: info.MemTotal };
+  } catch (error) {
+    signal?.throwIfAborted();
+    const silent = deadline.aborted ? new Error(`it did not answer within ${DEADLINE_MS / 1000} s`, { cause: error }) : error;
+    throw engineFailure(`The Docker daemon at ${endpoint.url} can't be used`, silent, endpoint);
+  }
+}
+
+// dockerode's types know no signal for these two.
+function get<T>(docker: Docker, path: string, abortSignal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const request = { path, method: "GET", abortSignal, statusCodes: { 200: true, 400: "bad request", 500: "server error" } };
+    docker.modem.dial(request, (error, answer) => (error === null ? resolve(answer as T) : reject(error)));
+  });
+}
+
+function settleVersion(docker: Docker, version: Docker.DockerVersion, endpoint: Endpoint): void {
+  const { ApiVersion: newest, MinAPIVersion: oldest, Version: release } = version;
+  if (typeof newest !== "string" || !/^\d+\.\d+$/.test(newest)) {
+    throw new IpyboxError("daemon_unreachable", `What answers at ${endpoint.url} is no Docker daemon. Check ${endpoint.source}.`, {
+      details: { dockerHost: endpoint.url, source: endpoint.source },
+    });
+  }
+  if (compareVersions(newest, OLDEST_API) < 0) {
+    throw new IpyboxError(
+      "daemon_too_old",
+      `The Docker daemon at ${endpoint.url} is too old: Docker ${release} speaks API ${newest}, needed is ${OLDEST_API}. ` +
+        "Upgrade it to Docker 20.10 or later.",
+      { details: { dockerHost: endpoint.url, version: release, apiVersion: newest, neededApiVersion: OLDEST_API } },
+    );
+  }
+  const spoken = compareVersions(newest, NEWEST_API) < 0 ? newest : NEWEST_API;
+  const tooOldForDaemon = oldest !== undefined && compareVersions(spoken, oldest) < 0;
+  (docker.modem as { version?: string }).version = `v${tooOldForDaemon ? oldest : spoken}`;
+}
+
+/** Below 0 when `a` is the older one. */
+export function compareVersions(a: string, b: string): number {
+  const [majorA = 0, minorA = 0] = a.split(".").map(Number);
+  const [majorB = 0, minorB = 0] = b.split(".").map(Number);
+  return majorA - majorB || minorA - minorB;
+}

@@ -1,0 +1,130 @@
+/**
+ * What the SDK needs of whatever runs sandboxes. Docker is the first engine (`./docker/`);
+ * its words stay there. Errors are `IpyboxError`s with the codes `daemon_*`, `engine_failed`,
+ * `image_*`, `port_taken`, `bind_failed` and `container_start_failed`.
+ */
+export interface Engine {
+  /** The engine's address, as the user has set it. */
+  readonly url: string;
+  /** Whether host paths and published ports are those of this machine. */
+  readonly isLocal: boolean;
+  /** Makes sure that the engine answers, within 5 s. */
+  check(signal?: AbortSignal): Promise<EngineInfo>;
+  hasImage(image: string, signal?: AbortSignal): Promise<boolean>;
+  pullImage(image: string, options: PullOptions): Promise<void>;
+  /** Makes an image of a root file system, to build others on. */
+  importImage(request: ImportRequest): Promise<void>;
+  /** Builds an image. Fails with the builder's last lines, and tags nothing then. */
+  buildImage(request: BuildRequest): Promise<BuiltImage>;
+  /** Creates a sandbox that does not run yet, with its files in place. */
+  create(spec: SandboxSpec, signal?: AbortSignal): Promise<string>;
+  start(id: string, signal?: AbortSignal): Promise<void>;
+  /** Where the agent's port of a running sandbox is reached. */
+  address(id: string, signal?: AbortSignal): Promise<SandboxAddress>;
+  /** What is known of a sandbox, or undefined when there is none. */
+  inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined>;
+  /** The last lines that the sandbox's own processes (not cells) have logged. */
+  logs(id: string, lines: number): Promise<string>;
+  /** Ends and removes a sandbox; succeeds when there is none. */
+  remove(id: string): Promise<void>;
+  /** Sandboxes that carry all of these labels. */
+  list(labels: Readonly<Record<string, string>>): Promise<readonly SandboxSummary[]>;
+}
+
+export interface EngineInfo {
+  readonly version: string;
+  readonly apiVersion: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+}
+
+export interface PullOptions {
+  readonly onProgress?: ((progress: PullProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PullProgress {
+  readonly receivedBytes: number;
+  readonly totalBytes: number;
+  readonly status: string;
+}
+
+export interface ImportRequest {
+  /** With its tag, `name:tag`. */
+  readonly tag: string;
+  /** A tar of the root file system. */
+  readonly rootfs: NodeJS.ReadableStream;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Files of a build: path below the context → content on disk or bytes. */
+export type BuildFile =
+  | { readonly path: string; readonly source: string; readonly mode?: number }
+  | { readonly path: string; readonly content: string | Uint8Array; readonly mode?: number };
+
+export interface BuildRequest {
+  readonly tag: string;
+  readonly files: readonly BuildFile[];
+  readonly buildArgs: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  /** One line of the build's output, as it comes. */
+  readonly onOutput?: ((line: string) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface BuiltImage {
+  readonly id: string;
+  readonly sizeBytes: number;
+}
+
+export interface SandboxMount {
+  /** Absolute path on the host. */
+  readonly source: string;
+  /** Absolute path in the sandbox. */
+  readonly target: string;
+  readonly readOnly: boolean;
+}
+
+/** A file laid into the sandbox before it starts, owned by its root. */
+export interface SandboxFile {
+  readonly path: string;
+  readonly mode: number;
+  readonly content: string | Uint8Array;
+}
+
+export interface SandboxSpec {
+  readonly image: string;
+  readonly mounts: readonly SandboxMount[];
+  readonly files: readonly SandboxFile[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Host port to publish the agent's port on; a free one when undefined. */
+  readonly port: number | undefined;
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly pidsLimit: number;
+  readonly shmBytes: number;
+}
+
+export interface SandboxAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface SandboxState {
+  readonly id: string;
+  readonly running: boolean;
+  readonly exitCode: number | undefined;
+  readonly oomKilled: boolean;
+  readonly error: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface SandboxSummary {
+  readonly id: string;
+  readonly name: string;
+  readonly image: string;
+  readonly running: boolean;
+  readonly createdAt: Date;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ports: readonly SandboxAddress[];
+}

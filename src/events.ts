@@ -1,0 +1,68 @@
+/** MIME type → text, bytes (images, PDF) or a JSON value. */
+export type MimeBundle = Readonly<Record<string, unknown>>;
+
+/** One call of a traceback. */
+export interface TracebackFrame {
+  /** A path in the container, or `In[n]` for the code of a cell. */
+  readonly file: string;
+  /** Line in that file, from 1. */
+  readonly line: number;
+  readonly function: string;
+  /** The line's code, without its indentation; empty when it can't be had. */
+  readonly code: string;
+}
+
+/** What happens in an execution, in order: Jupyter's message names, with the content beside them. */
+export type ExecutionEvent =
+  | StreamEvent
+  | DisplayEvent
+  | ExecuteResultEvent
+  | ClearOutputEvent
+  | ErrorEvent
+  | ExecuteReplyEvent;
+
+/** Text that was written to standard output or standard error. */
+export interface StreamEvent {
+  readonly type: "stream";
+  readonly name: "stdout" | "stderr";
+  readonly text: string;
+}
+
+/** `display(…)`, or its update. */
+export interface DisplayEvent {
+  readonly type: "display_data" | "update_display_data";
+  readonly data: MimeBundle;
+  readonly metadata: MimeBundle;
+  readonly transient: { readonly display_id?: string | undefined };
+}
+
+/** The value of the cell's last expression. */
+export interface ExecuteResultEvent {
+  readonly type: "execute_result";
+  readonly execution_count: number;
+  readonly data: MimeBundle;
+  readonly metadata: MimeBundle;
+}
+
+/** `clear_output()`; with `wait`, as soon as something else is shown. */
+export interface ClearOutputEvent {
+  readonly type: "clear_output";
+  readonly wait: boolean;
+}
+
+/** The exception that ended the cell. */
+export interface ErrorEvent {
+  readonly type: "error";
+  readonly ename: string;
+  readonly evalue: string;
+  readonly traceback: readonly string[];
+  readonly frames: readonly TracebackFrame[];
+}
+
+/** The end of the cell. `payload` holds what IPython would show in a pager. */
+export interface ExecuteReplyEvent {
+  readonly type: "execute_reply";
+  readonly status: "ok" | "error";
+  readonly execution_count: number;
+  readonly payload: readonly { readonly source: string; readonly data?: MimeBundle | undefined }[];
+}

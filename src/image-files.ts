@@ -1,0 +1,63 @@
+import { existsSync } from "node:fs";
+import { readdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { CaCertificate } from "./ca-certificates.ts";
+import type { BuildFile } from "./engine/engine.ts";
+import { IpyboxError } from "./errors.ts";
+
+// Found alike from src/ and from dist/.
+const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+const AGENT_PARTS = ["agent", "protocol", "internal"];
+const AGENT_PACKAGES = ["ws"];
+
+/** What an image is made of: recipe, agent, kernel, certificates and requirements. */
+export async function imageFiles(certificates: readonly CaCertificate[], requirements: string): Promise<readonly BuildFile[]> {
+  return [
+    { path: "Dockerfile", source: join(PACKAGE, "image/Dockerfile") },
+    { path: "entrypoint.sh", source: join(PACKAGE, "image/entrypoint.sh"), mode: 0o755 },
+    { path: "requirements.txt", content: requirements },
+    // The directory must be there even when it has no certificate.
+    { path: "certificates/ipybox.txt", content: "ipybox-*.crt come from the machine that built this image.\n" },
+    ...certificates.map(({ name, pem }) => ({ path: `certificates/${name}`, content: pem })),
+    ...(await kernelFiles()),
+    ...(await agentFiles()),
+  ];
+}
+
+/** This package's version. */
+export async function packageVersion(): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(PACKAGE, "package.json"), "utf8")) as { version: string };
+  return version;
+}
+
+async function kernelFiles(): Promise<readonly BuildFile[]> {
+  return filesBelow(join(PACKAGE, "python/ipybox_kernel"), "python/ipybox_kernel", (name) => !name.endsWith(".pyc"));
+}
+
+async function agentFiles(): Promise<readonly BuildFile[]> {
+  const compiled = join(PACKAGE, "dist");
+  if (!existsSync(join(compiled, "agent/main.js"))) {
+    throw new IpyboxError("image_build_failed", `The agent is not compiled: ${compiled}/agent/main.js is missing. Run \`npm run build\`.`);
+  }
+  const isCode = (name: string): boolean => /\.(?:[cm]?js|json)$/.test(name);
+  const parts = AGENT_PARTS.map((part) => filesBelow(join(compiled, part), `agent/dist/${part}`, isCode));
+  const require = createRequire(import.meta.url);
+  const packages = AGENT_PACKAGES.map((name) =>
+    filesBelow(dirname(require.resolve(`${name}/package.json`)), `agent/node_modules/${name}`, isCode),
+  );
+  const files = await Promise.all([...parts, ...packages]);
+  return [{ path: "agent/package.json", content: `{"private":true,"type":"module"}\n` }, ...files.flat()];
+}
+
+async function filesBelow(directory: string, path: string, wanted: (name: string) => boolean): Promise<readonly BuildFile[]> {
+  if (!existsSync(directory)) return [];
+  const entries = await readdir(directory, { withFileTypes: true, recursive: true });
+  return entries
+    .filter((entry) => entry.isFile() && wanted(entry.name))
+    .map((entry) => {
+      const source = join(entry.parentPath, entry.name);
+      return { path: path + source.slice(directory.length).replaceAll("\\", "/"), source };
+    });
+}

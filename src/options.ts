@@ -1,0 +1,140 @@
+import { z } from "zod";
+import { IpyboxError } from "./errors.ts";
+
+const MIB = 1_048_576;
+
+/** What holds where an option is left out. */
+export const DEFAULTS: {
+  /** Name of the image. */
+  readonly tag: string;
+  /** Memory of a container; less on a machine that has less. */
+  readonly memoryBytes: number;
+  /** CPUs of a container; less on a machine that has less. */
+  readonly cpus: number;
+  /** Processes and threads of a container. */
+  readonly pidsLimit: number;
+  /** Shared memory (`/dev/shm`) of a container. */
+  readonly shmBytes: number;
+  /** Uid and gid of cells when the caller is root, or has no uid. */
+  readonly user: SandboxUser;
+  /** How long a container may take from its start until code can be executed. */
+  readonly startTimeoutMs: number;
+} = {
+  tag: "gradion-ai/ipybox",
+  memoryBytes: 2048 * MIB,
+  cpus: 2,
+  pidsLimit: 1024,
+  shmBytes: 256 * MIB,
+  user: { uid: 1000, gid: 1000 },
+  startTimeoutMs: 30_000,
+};
+
+/** Whose rights cells have. Neither may be 0. */
+export interface SandboxUser {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Options of an `ExecutionContainer`. */
+export interface ExecutionContainerOptions {
+  /** Image to run, for instance `my-box:v1`, `registry:5000/box` or `box@sha256:…`. Default `gradion-ai/ipybox`. */
+  readonly tag?: string | undefined;
+  /**
+   * Host path → path below `/app`, with `:ro` at its end to make it read-only. Relative host paths start at the
+   * current directory; a missing one is created.
+   */
+  readonly binds?: Readonly<Record<string, string>> | undefined;
+  /** Environment variables of cells. The values do not show in `docker inspect`. */
+  readonly env?: Readonly<Record<string, string>> | undefined;
+  /** Host port to listen on. Default: a free one. */
+  readonly port?: number | undefined;
+  /** Memory limit in bytes, swap included. Default 2 GiB, or all memory of a smaller host. */
+  readonly memoryBytes?: number | undefined;
+  /** CPU limit, fractions allowed. Default 2, or all CPUs of a smaller host. */
+  readonly cpus?: number | undefined;
+  /** Limit of processes and threads. Default 1,024. */
+  readonly pidsLimit?: number | undefined;
+  /** Size of `/dev/shm` in bytes, counted in the memory limit. Default 256 MiB. */
+  readonly shmBytes?: number | undefined;
+  /** Files with certificates in PEM form that Python, pip, requests, Node and curl trust in this container. */
+  readonly caCertificates?: readonly string[] | undefined;
+  /** Uid and gid of cells, never 0. Default: the caller's; 1000 and 1000 when the caller is root. */
+  readonly user?: SandboxUser | undefined;
+  /** Show a bar on stderr, if that is a terminal, while the image is pulled. Default true. */
+  readonly showPullProgress?: boolean | undefined;
+  /** Docker daemon to use, written as `DOCKER_HOST`. Default: `DOCKER_HOST`, then the current docker context. */
+  readonly dockerHost?: string | undefined;
+  /** Time from the container's start until code can be executed, in milliseconds. Default 30,000. */
+  readonly startTimeoutMs?: number | undefined;
+  /** Gives up a `run()` that is under way: the container is removed. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const bytes = (least: number): z.ZodNumber =>
+  z.int({ error: `must be a whole number of bytes, ${least} or more` }).min(least, { error: `must be ${least} bytes or more` });
+const id = z.int({ error: "must be a whole number" }).min(1, { error: "must not be 0 or less: cells never run as root" });
+const text = z
+  .string({ error: "must be a string" })
+  .refine((value) => !value.includes("\0"), { error: "must not contain a NUL character" });
+const variable = z
+  .string()
+  .regex(/^[^=\0]+$/, { error: "is no name for a variable: it must not be empty or contain = or NUL" });
+
+const schema = z.strictObject({
+  tag: text.optional(),
+  binds: z.record(text.min(1, { error: "must not be empty" }), text, { error: "must be an object: host path → path below /app" }).optional(),
+  env: z.record(variable, text, { error: "must be an object: name → string" }).optional(),
+  port: z.int({ error: PORT() }).min(1, { error: PORT() }).max(65_535, { error: PORT() }).optional(),
+  memoryBytes: bytes(64 * MIB).optional(),
+  cpus: z.number({ error: "must be a number" }).min(0.01, { error: "must be 0.01 or more" }).optional(),
+  pidsLimit: z.int({ error: "must be a whole number" }).min(16, { error: "must be 16 or more" }).optional(),
+  shmBytes: bytes(MIB).optional(),
+  caCertificates: z.array(text, { error: "must be an array of file names" }).optional(),
+  user: z.strictObject({ uid: id, gid: id }, { error: "must be { uid, gid }" }).optional(),
+  showPullProgress: z.boolean({ error: "must be true or false" }).optional(),
+  dockerHost: text.optional(),
+  startTimeoutMs: z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more" }).optional(),
+  signal: z.instanceof(AbortSignal, { error: "must be an AbortSignal" }).optional(),
+});
+
+function PORT(): string {
+  return "must be a whole number from 1 to 65535";
+}
+
+/** Checks the options of a container; an unknown or wrong one is an error that names it. */
+export function parseContainerOptions(options: unknown): ExecutionContainerOptions {
+  return parseOptions(schema, options, "ExecutionContainer");
+}
+
+/** Checks options against a schema. The error names the field, what was given and what is allowed. */
+export function parseOptions<Schema extends z.ZodType>(schema: Schema, options: unknown, owner: string): z.output<Schema> {
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const path = issue?.path ?? [];
+  if (issue?.code === "unrecognized_keys") {
+    const field = [...path, issue.keys[0]].join(".");
+    const known = path.length === 0 ? ` Known are: ${Object.keys(shapeOf(schema)).join(", ")}.` : "";
+    throw new IpyboxError("invalid_option", `${owner} has no option ${JSON.stringify(field)}.${known}`, { details: { field } });
+  }
+  const field = path.join(".") || "options";
+  // Values of env are secrets.
+  const given = path[0] === "env" && path.length > 1 ? undefined : describe(path.reduce<unknown>(valueAt, options));
+  const reason = issue?.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : (issue?.message ?? "is wrong");
+  const text = `${owner}: option ${JSON.stringify(field)} ${reason}.${given === undefined ? "" : ` Given was ${given}.`}`;
+  throw new IpyboxError("invalid_option", text, { details: { field, ...(given === undefined ? {} : { given }) } });
+}
+
+function shapeOf(schema: z.ZodType): object {
+  return schema instanceof z.ZodObject ? schema.shape : {};
+}
+
+function valueAt(value: unknown, key: PropertyKey): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "object" && value !== null) return Array.isArray(value) ? "an array" : "an object";
+  return String(value);
+}

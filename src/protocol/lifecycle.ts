@@ -1,0 +1,24 @@
+/**
+ * Messages that the agent itself puts into a kernel's sequence. Their names are ipybox's own;
+ * all others are Jupyter's (`messages.ts`).
+ */
+export type LifecycleMessage =
+  /** The execution waits for others; its time does not count yet. */
+  | { readonly type: "execution_queued" }
+  /** An execution that was queued runs now. */
+  | { readonly type: "execution_started" }
+  /** The execution runs in a new process: what cells before it have set is gone. */
+  | { readonly type: "kernel_restarted" }
+  /** The execution was not run, or not to its end. */
+  | { readonly type: "execution_aborted"; readonly reason: "stopOnError" | "interrupted" }
+  | { readonly type: "kernel_start_failed"; readonly message: string }
+  | KernelDiedMessage;
+
+export interface KernelDiedMessage {
+  readonly type: "kernel_died";
+  readonly reason: "exited" | "signalled" | "oom" | "reset";
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly limitBytes?: number | undefined;
+  readonly peakBytes?: number | undefined;
+}

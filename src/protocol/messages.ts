@@ -1,0 +1,77 @@
+import { z } from "zod";
+
+/**
+ * What a kernel tells of an execution: Jupyter's messages, with the content beside the `type`.
+ * A kernel runs hostile code, so each is checked where it comes in.
+ *
+ * On the wire a message is a u32 with the length of its JSON, the JSON, and the bytes of its
+ * `buffers`: pairs of a path in the message and a length, in order.
+ */
+const mimeBundle = z.record(z.string(), z.unknown());
+
+const frame = z.object({ file: z.string(), line: z.number(), function: z.string(), code: z.string() });
+
+const exception = { ename: z.string(), evalue: z.string(), traceback: z.array(z.string()), frames: z.array(frame) };
+
+const display = { data: mimeBundle, metadata: mimeBundle };
+
+const transient = z.object({ display_id: z.string().optional() });
+
+const payload = z.object({ source: z.string(), data: mimeBundle.optional() });
+
+const kernelMessage = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("execute_result"), execution_count: z.number(), ...display }),
+  z.object({ type: z.literal("display_data"), ...display, transient }),
+  z.object({ type: z.literal("update_display_data"), ...display, transient }),
+  z.object({ type: z.literal("clear_output"), wait: z.boolean() }),
+  z.object({ type: z.literal("error"), ...exception }),
+  z.object({
+    type: z.literal("execute_reply"),
+    status: z.enum(["ok", "error"]),
+    execution_count: z.number(),
+    payload: z.array(payload),
+    ...z.object(exception).partial().shape,
+  }),
+  z.object({ type: z.literal("execution_queued") }),
+  z.object({ type: z.literal("execution_started") }),
+  z.object({ type: z.literal("kernel_restarted") }),
+  z.object({ type: z.literal("execution_aborted"), reason: z.enum(["stopOnError", "interrupted"]) }),
+  z.object({ type: z.literal("kernel_start_failed"), message: z.string() }),
+  z.object({
+    type: z.literal("kernel_died"),
+    reason: z.enum(["exited", "signalled", "oom", "reset"]),
+    exitCode: z.number().nullable(),
+    signal: z.string().nullable(),
+    limitBytes: z.number().optional(),
+    peakBytes: z.number().optional(),
+  }),
+]);
+
+export type KernelMessage = z.infer<typeof kernelMessage>;
+
+const buffers = z.array(z.tuple([z.array(z.string()).min(1).max(8), z.number().int().nonnegative()]));
+
+/** Reads a message's payload; throws when it isn't one. */
+export function decodeMessage(bytes: Buffer): KernelMessage {
+  const end = 4 + bytes.readUInt32LE(0);
+  const json = JSON.parse(bytes.toString("utf8", 4, end)) as { buffers?: unknown };
+  if (json.buffers !== undefined) {
+    let offset = end;
+    for (const [path, length] of buffers.parse(json.buffers)) {
+      // A copy: a view would keep the whole of what was received with it.
+      place(json, path, Uint8Array.from(bytes.subarray(offset, offset + length)));
+      offset += length;
+    }
+  }
+  return kernelMessage.parse(json);
+}
+
+function place(root: object, path: readonly string[], value: Uint8Array): void {
+  let target = root as Record<string, unknown>;
+  for (const key of path.slice(0, -1)) {
+    const next = Object.hasOwn(target, key) ? target[key] : undefined;
+    if (typeof next !== "object" || next === null) throw new TypeError(`no place for a buffer at ${path.join(".")}`);
+    target = next as Record<string, unknown>;
+  }
+  Object.defineProperty(target, path.at(-1) as string, { value, enumerable: true, configurable: true, writable: true });
+}

@@ -1,0 +1,77 @@
+import { randomBytes } from "node:crypto";
+import { lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { IpyboxError } from "./errors.ts";
+
+/** What this user's processes know of a container that one of them has started. */
+export interface RuntimeEntry {
+  readonly token: string;
+  readonly containerId: string;
+  /** The daemon that runs it, as `DOCKER_HOST` would name it. */
+  readonly dockerHost: string;
+}
+
+/** Keeps the token of a container for other processes of this user. */
+export async function saveRuntimeEntry(host: string, port: number, entry: RuntimeEntry): Promise<void> {
+  const directory = await runtimeDirectory();
+  const path = join(directory, entryName(host, port));
+  const draft = `${path}.${randomBytes(6).toString("hex")}`;
+  try {
+    await writeFile(draft, JSON.stringify(entry), { mode: 0o600, flag: "wx" });
+    await rename(draft, path);
+  } catch (error) {
+    await rm(draft, { force: true });
+    throw error;
+  }
+}
+
+/** Finds what is known of the container behind a port, or undefined. An entry may outlive its container. */
+export async function readRuntimeEntry(host: string, port: number): Promise<RuntimeEntry | undefined> {
+  const directory = await runtimeDirectory();
+  let text: string;
+  try {
+    text = await readFile(join(directory, entryName(host, port)), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const { token, containerId, dockerHost } = JSON.parse(text) as Partial<RuntimeEntry>;
+    const complete = typeof token === "string" && typeof containerId === "string" && typeof dockerHost === "string";
+    return complete ? { token, containerId, dockerHost } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Forgets a container, unless its port belongs to another one by now. */
+export async function removeRuntimeEntry(host: string, port: number, containerId: string): Promise<void> {
+  const entry = await readRuntimeEntry(host, port);
+  if (entry?.containerId === containerId) await rm(join(await runtimeDirectory(), entryName(host, port)), { force: true });
+}
+
+/** The directory of this user alone. Anything else of that name is an error, since it would hold tokens. */
+export async function runtimeDirectory(env: NodeJS.ProcessEnv = process.env): Promise<string> {
+  const uid = process.getuid?.();
+  const owner = uid ?? userInfo().username;
+  const path = env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, "ipybox") : join(tmpdir(), `ipybox-${owner}`);
+  await mkdir(path, { mode: 0o700, recursive: true });
+  const stats = await lstat(path);
+  // Windows keeps temporary directories per user, and has no modes.
+  const ours = stats.isDirectory() && (uid === undefined || (stats.uid === uid && (stats.mode & 0o077) === 0));
+  if (!ours) {
+    throw new IpyboxError(
+      "invalid_state",
+      `${path} can't hold tokens: it must be a directory of your own that nobody else can enter (mode 0700). ` +
+        "Remove it, or set XDG_RUNTIME_DIR to a directory of your own.",
+      { details: { path, mode: (stats.mode & 0o7777).toString(8), owner: stats.uid } },
+    );
+  }
+  return path;
+}
+
+function entryName(host: string, port: number): string {
+  const name = ["localhost", "::1", "[::1]"].includes(host.toLowerCase()) ? "127.0.0.1" : host.toLowerCase();
+  return `${encodeURIComponent(name)}.${port}.json`;
+}

@@ -1,0 +1,65 @@
+import { hostname } from "node:os";
+import { prepareBinds, parseBinds } from "./binds.ts";
+import { readCaCertificates } from "./ca-certificates.ts";
+import { callerUser } from "./caller.ts";
+import type { Engine, EngineInfo, SandboxFile, SandboxSpec } from "./engine/engine.ts";
+import { IpyboxError } from "./errors.ts";
+import { fullImageName } from "./image-reference.ts";
+import { DEFAULTS, type ExecutionContainerOptions } from "./options.ts";
+import { AGENT_CONFIG_PATH, type AgentConfig } from "./protocol/agent-config.ts";
+import { proxySettings } from "./proxies.ts";
+
+/** Labels of a container. Nothing without the first is ever touched. */
+export const CONTAINER_LABEL = "ipybox.container";
+export const SESSION_LABEL = "ipybox.session";
+export const IMAGE_LABEL = "ipybox.tag";
+
+/** One start of one container. */
+export interface Session {
+  readonly id: string;
+  readonly token: string;
+}
+
+/** Turns options into what the engine is asked for, with binds and certificates made ready. */
+export async function sandboxSpec(
+  options: ExecutionContainerOptions,
+  session: Session,
+  engine: Engine,
+  info: EngineInfo,
+): Promise<SandboxSpec> {
+  const user = options.user ?? callerUser();
+  const mounts = parseBinds(options.binds ?? {});
+  // Host paths of a remote daemon can't be seen from here: it says itself what is missing.
+  if (engine.isLocal) await prepareBinds(mounts, user);
+  if (options.cpus !== undefined && options.cpus > info.cpus) {
+    const text = `ExecutionContainer: option "cpus" is ${options.cpus}, but the host has ${info.cpus}. Pass at most that.`;
+    throw new IpyboxError("invalid_option", text, { details: { field: "cpus", given: options.cpus, available: info.cpus } });
+  }
+  const config: AgentConfig = { token: session.token, ...user, env: { ...proxySettings(), ...options.env } };
+  const image = fullImageName(options.tag ?? DEFAULTS.tag);
+  return {
+    image,
+    mounts,
+    files: [
+      { path: AGENT_CONFIG_PATH, mode: 0o600, content: JSON.stringify(config) },
+      ...(await certificateFiles(options.caCertificates ?? [])),
+    ],
+    labels: {
+      [CONTAINER_LABEL]: "1",
+      [SESSION_LABEL]: session.id,
+      [IMAGE_LABEL]: image,
+      "ipybox.owner": `${process.pid}@${hostname()}`,
+      "ipybox.created": new Date().toISOString(),
+    },
+    port: options.port,
+    memoryBytes: options.memoryBytes ?? Math.min(DEFAULTS.memoryBytes, info.memoryBytes),
+    cpus: options.cpus ?? Math.min(DEFAULTS.cpus, info.cpus),
+    pidsLimit: options.pidsLimit ?? DEFAULTS.pidsLimit,
+    shmBytes: options.shmBytes ?? DEFAULTS.shmBytes,
+  };
+}
+
+async function certificateFiles(paths: readonly string[]): Promise<readonly SandboxFile[]> {
+  const certificates = await readCaCertificates(paths, "caCertificates");
+  return certificates.map(({ name, pem }) => ({ path: `/run/ipybox/certificates/${name}`, mode: 0o644, content: pem }));
+}

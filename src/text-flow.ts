@@ -1,0 +1,35 @@
+import type { MimeBundle } from "./events.ts";
+import { IMAGE_TYPES } from "./result-image.ts";
+
+/**
+ * Puts the texts of a cell behind each other as a terminal would show them: stream text as it is,
+ * values and displays on lines of their own.
+ */
+export class TextFlow {
+  #atLineStart = true;
+  #afterValue = false;
+
+  /** Text of a stream. */
+  stream(text: string): string {
+    if (text === "") return "";
+    const separator = this.#afterValue && !this.#atLineStart ? "\n" : "";
+    this.#afterValue = false;
+    this.#atLineStart = text.endsWith("\n");
+    return separator + text;
+  }
+
+  /** The text of a value, a display or a page of help. */
+  value(text: string): string {
+    const separator = this.#atLineStart ? "" : "\n";
+    this.#afterValue = true;
+    this.#atLineStart = text.endsWith("\n");
+    return separator + text;
+  }
+}
+
+/** What a bundle adds to the text: nothing when it is an image. */
+export function textOf(data: MimeBundle): string | undefined {
+  if (IMAGE_TYPES.some((type) => type in data)) return undefined;
+  const text = data["text/plain"];
+  return typeof text === "string" ? text : undefined;
+}
