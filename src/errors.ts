@@ -1,4 +1,4 @@
-import type { TracebackFrame } from "./events.ts";
+import type { TracebackFrame } from "./protocol/events.ts";
 import type { ExecutionResult } from "./result.ts";
 
 /** Machine-readable names of everything that can go wrong. Stable: a program may branch on them. */

@@ -19,6 +19,14 @@ export const DEFAULTS: {
   readonly user: SandboxUser;
   /** How long a container may take from its start until code can be executed. */
   readonly startTimeoutMs: number;
+  /** Where a client connects to. */
+  readonly host: string;
+  /** How long a client may take to connect. */
+  readonly connectTimeoutMs: number;
+  /** How long a cell may run. */
+  readonly timeoutMs: number;
+  /** How much output a result keeps. */
+  readonly maxOutputBytes: number;
 } = {
   tag: "gradion-ai/ipybox",
   memoryBytes: 2048 * MIB,
@@ -27,6 +35,10 @@ export const DEFAULTS: {
   shmBytes: 256 * MIB,
   user: { uid: 1000, gid: 1000 },
   startTimeoutMs: 30_000,
+  host: "127.0.0.1",
+  connectTimeoutMs: 10_000,
+  timeoutMs: 120_000,
+  maxOutputBytes: 16 * MIB,
 };
 
 /** Whose rights cells have. Neither may be 0. */
@@ -80,7 +92,7 @@ const variable = z
   .string()
   .regex(/^[^=\0]+$/, { error: "is no name for a variable: it must not be empty or contain = or NUL" });
 
-const schema = z.strictObject({
+const schema: z.ZodObject = z.strictObject({
   tag: text.optional(),
   binds: z.record(text.min(1, { error: "must not be empty" }), text, { error: "must be an object: host path → path below /app" }).optional(),
   env: z.record(variable, text, { error: "must be an object: name → string" }).optional(),
@@ -96,6 +108,99 @@ const schema = z.strictObject({
   startTimeoutMs: z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more" }).optional(),
   signal: z.instanceof(AbortSignal, { error: "must be an AbortSignal" }).optional(),
 });
+
+/** Options of an `ExecutionClient`. */
+export interface ExecutionClientOptions {
+  /** Port of the container, `container.port`. */
+  readonly port: number;
+  /** Host of the container, `container.host`. Default 127.0.0.1. */
+  readonly host?: string | undefined;
+  /** Token of the container. Default: what this user's process that started it has left in the runtime directory. */
+  readonly token?: string | undefined;
+  /** Time to connect and start a kernel, in milliseconds. Default 10,000. */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Gives up a `connect()` that is under way. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How long to wait for an execution. */
+export interface ResultOptions {
+  /** Time that the cell may run, in milliseconds from now; null for no limit. Default: what `submit` was given. */
+  readonly timeoutMs?: number | null | undefined;
+  /** Interrupts the cell and rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How to read an execution. */
+export interface StreamOptions extends ResultOptions {
+  /** What leaving the loop early does to the cell: `"cancel"` (default) interrupts it, `"detach"` lets it run on. */
+  readonly onExit?: "cancel" | "detach" | undefined;
+}
+
+/** How to run a cell. */
+export interface SubmitOptions {
+  /** Time that the cell may run, in milliseconds; null for no limit. Waiting in the queue does not count. Default 120,000. */
+  readonly timeoutMs?: number | null | undefined;
+  /** Bytes of output that the result keeps; the stream gives all. Default 16 MiB. */
+  readonly maxOutputBytes?: number | undefined;
+  /** When this cell fails, those submitted after it are not run but aborted. Default false. */
+  readonly stopOnError?: boolean | undefined;
+  /** Interrupts the cell and rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+const portNumber = z.int({ error: PORT() }).min(1, { error: PORT() }).max(65_535, { error: PORT() });
+const abortSignal = z.instanceof(AbortSignal, { error: "must be an AbortSignal" });
+const milliseconds = z
+  .number({ error: "must be a number of milliseconds, or null for no limit" })
+  .min(1, { error: "must be 1 or more milliseconds, or null for no limit" })
+  .nullable();
+
+const clientSchema: z.ZodObject = z.strictObject({
+  port: portNumber,
+  host: text.min(1, { error: "must not be empty" }).optional(),
+  token: text.min(1, { error: "must not be empty" }).optional(),
+  connectTimeoutMs: z
+    .number({ error: "must be a number of milliseconds" })
+    .min(1, { error: "must be 1 or more milliseconds" })
+    .optional(),
+  signal: abortSignal.optional(),
+});
+
+const resultFields = { timeoutMs: milliseconds.optional(), signal: abortSignal.optional() };
+
+const resultSchema: z.ZodObject = z.strictObject(resultFields);
+
+const streamSchema: z.ZodObject = z.strictObject({
+  ...resultFields,
+  onExit: z.enum(["cancel", "detach"], { error: 'must be "cancel" or "detach"' }).optional(),
+});
+
+const submitSchema: z.ZodObject = z.strictObject({
+  ...resultFields,
+  maxOutputBytes: bytes(0).optional(),
+  stopOnError: z.boolean({ error: "must be true or false" }).optional(),
+});
+
+/** Checks the options of a client. */
+export function parseClientOptions(options: unknown): ExecutionClientOptions {
+  return parseOptions(clientSchema, options, "ExecutionClient") as unknown as ExecutionClientOptions;
+}
+
+/** Checks the options of `submit` and `execute`. */
+export function parseSubmitOptions(options: unknown): SubmitOptions {
+  return parseOptions(submitSchema, options, "submit");
+}
+
+/** Checks the options of `result`. */
+export function parseResultOptions(options: unknown): ResultOptions {
+  return parseOptions(resultSchema, options, "result");
+}
+
+/** Checks the options of `stream` and `events`. */
+export function parseStreamOptions(options: unknown): StreamOptions {
+  return parseOptions(streamSchema, options, "stream");
+}
 
 function PORT(): string {
   return "must be a whole number from 1 to 65535";

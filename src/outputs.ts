@@ -1,4 +1,4 @@
-import type { ExecutionEvent, MimeBundle, TracebackFrame } from "./events.ts";
+import type { ExecutionEvent, MimeBundle, TracebackFrame } from "./protocol/events.ts";
 
 /** What a cell has given, in order; neighbouring texts of the same stream are one. */
 export type Output = StreamOutput | DisplayOutput | ResultOutput | ErrorOutput;

@@ -1,4 +1,4 @@
-import type { MimeBundle } from "./events.ts";
+import type { MimeBundle } from "./protocol/events.ts";
 import { IMAGE_TYPES } from "./result-image.ts";
 
 /**

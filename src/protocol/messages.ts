@@ -1,4 +1,6 @@
 import { z } from "zod";
+import type { ExecutionEvent } from "./events.ts";
+import type { LifecycleMessage } from "./lifecycle.ts";
 
 /**
  * What a kernel tells of an execution: Jupyter's messages, with the content beside the `type`.
@@ -19,7 +21,10 @@ const transient = z.object({ display_id: z.string().optional() });
 
 const payload = z.object({ source: z.string(), data: mimeBundle.optional() });
 
-const kernelMessage = z.discriminatedUnion("type", [
+/** All that can come in the frames of an execution. */
+export type KernelMessage = ExecutionEvent | LifecycleMessage;
+
+const kernelMessage: z.ZodType<KernelMessage> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("execute_result"), execution_count: z.number(), ...display }),
   z.object({ type: z.literal("display_data"), ...display, transient }),
   z.object({ type: z.literal("update_display_data"), ...display, transient }),
@@ -46,8 +51,6 @@ const kernelMessage = z.discriminatedUnion("type", [
     peakBytes: z.number().optional(),
   }),
 ]);
-
-export type KernelMessage = z.infer<typeof kernelMessage>;
 
 const buffers = z.array(z.tuple([z.array(z.string()).min(1).max(8), z.number().int().nonnegative()]));
 

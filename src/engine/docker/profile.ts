@@ -60,7 +60,8 @@ function bounds(spec: SandboxSpec): Docker.HostConfig {
     PidsLimit: spec.pidsLimit,
     ShmSize: spec.shmBytes,
     Ulimits: [
-      { Name: "nofile", Soft: 65_536, Hard: 65_536 },
+      // Enough for 1,000 kernels, and below the hard limit of a daemon that is itself confined.
+      { Name: "nofile", Soft: 16_384, Hard: 16_384 },
       { Name: "core", Soft: 0, Hard: 0 },
     ],
   };

@@ -1,0 +1,62 @@
+import { deferred, type Deferred } from "./deferred.ts";
+
+/** A queue for one reader. Who fills it looks at `bytes` and stops before it grows too long. */
+export class EventQueue<T> {
+  #items: { readonly value: T; readonly bytes: number }[] = [];
+  #next = 0;
+  #bytes = 0;
+  #closed = false;
+  #failure: { readonly reason: unknown } | undefined;
+  #waiter: Deferred<void> | undefined;
+
+  /** Bytes that wait to be read. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(value: T, bytes: number): void {
+    if (this.#closed) return;
+    this.#items.push({ value, bytes });
+    this.#bytes += bytes;
+    this.#wake();
+  }
+
+  /** Nothing more comes; with `failure`, the reader gets that after all that is queued. */
+  close(failure?: { readonly reason: unknown }): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#failure = failure;
+    this.#wake();
+  }
+
+  /** Forgets what is queued. */
+  clear(): void {
+    this.#items = [];
+    this.#next = 0;
+    this.#bytes = 0;
+  }
+
+  /** The next item, or undefined at the end; throws the failure that the queue was closed with. */
+  async take(): Promise<{ readonly value: T } | undefined> {
+    for (;;) {
+      const item = this.#items[this.#next];
+      if (item !== undefined) {
+        this.#next += 1;
+        this.#bytes -= item.bytes;
+        if (this.#next === this.#items.length) this.clear();
+        return item;
+      }
+      if (this.#closed) {
+        if (this.#failure !== undefined) throw this.#failure.reason;
+        return undefined;
+      }
+      this.#waiter ??= deferred();
+      await this.#waiter.promise;
+    }
+  }
+
+  #wake(): void {
+    this.#waiter?.resolve();
+    this.#waiter = undefined;
+  }
+}
