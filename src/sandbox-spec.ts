@@ -13,6 +13,8 @@ import { proxySettings } from "./proxies.ts";
 export const CONTAINER_LABEL = "ipybox.container";
 export const SESSION_LABEL = "ipybox.session";
 export const IMAGE_LABEL = "ipybox.tag";
+export const OWNER_LABEL = "ipybox.owner";
+export const CREATED_LABEL = "ipybox.created";
 
 /** One start of one container. */
 export interface Session {
@@ -48,8 +50,8 @@ export async function sandboxSpec(
       [CONTAINER_LABEL]: "1",
       [SESSION_LABEL]: session.id,
       [IMAGE_LABEL]: image,
-      "ipybox.owner": `${process.pid}@${hostname()}`,
-      "ipybox.created": new Date().toISOString(),
+      [OWNER_LABEL]: `${process.pid}@${hostname()}`,
+      [CREATED_LABEL]: new Date().toISOString(),
     },
     port: options.port,
     memoryBytes: options.memoryBytes ?? Math.min(DEFAULTS.memoryBytes, info.memoryBytes),

@@ -1,10 +1,12 @@
 """A kernel's one way out: everything a cell gives leaves through here, in the order it happened."""
 
+import contextlib
 import contextvars
 import os
 import select
 import socket
 import threading
+from collections.abc import Iterator
 
 from . import frames
 
@@ -12,7 +14,8 @@ from . import frames
 current_execution: contextvars.ContextVar[int] = contextvars.ContextVar("ipybox_execution", default=0)
 
 #: How long output at the level of file descriptors may hold up a frame while nothing blocks its relay.
-SLOT_PATIENCE_MS = 1000
+_SLOT_PATIENCE_MS = 1000
+_SLOT_POLL_MS = 10
 
 
 class Channel:
@@ -24,10 +27,8 @@ class Channel:
 
     def __init__(self, sock: socket.socket, slots: list[int]) -> None:
         self._sock = sock
-        self._slots = len(slots)
-        self._poll = select.poll()
-        for slot in slots:
-            self._poll.register(slot, select.POLLOUT)
+        self._slots = [_writable_poll(slot) for slot in slots]
+        self._writable = _writable_poll(sock.fileno())
         self._pid = os.getpid()
         self._main = threading.get_ident()
         self._message_lock = threading.Lock()
@@ -71,18 +72,30 @@ class Channel:
         if len(payload) <= limit:
             self._send(frames.frame(frames.MESSAGE, payload, execution, flags))
             return
-        with self._whole():
+        with self.uninterrupted(), self._message_lock:
             view = memoryview(payload)
             for start in range(0, len(payload), limit):
                 part = bytes(view[start : start + limit])
                 ends = start + limit >= len(payload)
                 self._send(frames.frame(frames.MESSAGE, part, execution, flags if ends else frames.MORE))
 
-    def interrupt(self) -> bool:
-        """Called by the signal handler: whether the interrupt may be raised now.
+    @contextlib.contextmanager
+    def uninterrupted(self) -> Iterator[None]:
+        """What must not be left half done: an interrupt is raised at its end."""
+        if threading.get_ident() != self._main or self._deferring:
+            yield
+            return
+        self._deferring = True
+        try:
+            yield
+        finally:
+            self._deferring = False
+        if self._interrupted:
+            self._interrupted = False
+            raise KeyboardInterrupt
 
-        Half a message must not be left behind, so one that is being sent is finished first.
-        """
+    def interrupt(self) -> bool:
+        """Called by the signal handler: whether the interrupt may be raised now."""
         self._interrupted = self._deferring
         return not self._deferring
 
@@ -90,42 +103,23 @@ class Channel:
         execution = current_execution.get() or self.running
         return execution, 0 if execution == self.running else frames.LATE
 
-    def _whole(self) -> "_Whole":
-        return _Whole(self)
-
     def _send(self, data: bytes) -> None:
-        while len(self._poll.poll(0)) < self._slots:
-            if not self._wait_for_slots():
-                break
+        for slot in self._slots:
+            if not slot.poll(0):
+                self._wait_until_empty(slot)
         self._sock.send(data)
 
-    def _wait_for_slots(self) -> bool:
-        """False when a background process writes without a pause, so that no order exists to keep."""
+    def _wait_until_empty(self, slot: select.poll) -> None:
+        """Gives up when a background process writes without a pause: then no order exists to keep."""
         waited = 0
-        while len(self._poll.poll(10)) < self._slots:
-            waited += 10
-            relay_blocked = not select.select([], [self._sock], [], 0)[1]
-            if waited >= SLOT_PATIENCE_MS and not relay_blocked:
-                return False
-        return True
+        while not slot.poll(_SLOT_POLL_MS):
+            relay_blocked = not self._writable.poll(0)
+            waited += 0 if relay_blocked else _SLOT_POLL_MS
+            if waited >= _SLOT_PATIENCE_MS:
+                return
 
 
-class _Whole:
-    """While entered, this thread's message is sent as one, and an interrupt waits for its end."""
-
-    def __init__(self, channel: Channel) -> None:
-        self._channel = channel
-
-    def __enter__(self) -> None:
-        self._channel._message_lock.acquire()
-        if threading.get_ident() == self._channel._main:
-            self._channel._deferring = True
-
-    def __exit__(self, *_: object) -> None:
-        channel = self._channel
-        channel._message_lock.release()
-        if threading.get_ident() == channel._main:
-            channel._deferring = False
-            if channel._interrupted:
-                channel._interrupted = False
-                raise KeyboardInterrupt
+def _writable_poll(descriptor: int) -> select.poll:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    return poll

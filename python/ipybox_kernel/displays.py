@@ -49,7 +49,6 @@ class KernelDisplayHook(DisplayHook):
         if not self._bundle or not self._bundle[0]:
             return
         data, buffers = mime_bundle(self._bundle[0])
-        self.shell.flush_streams()
         self.channel.message(
             {
                 "type": "execute_result",
@@ -68,7 +67,6 @@ class KernelDisplayPublisher(DisplayPublisher):
 
     def publish(self, data, metadata=None, *, transient=None, update=False, **_: Any) -> None:  # type: ignore[override]
         plain, buffers = mime_bundle(data)
-        self.shell.flush_streams()
         self.channel.message(
             {
                 "type": "update_display_data" if update else "display_data",
@@ -80,5 +78,4 @@ class KernelDisplayPublisher(DisplayPublisher):
         )
 
     def clear_output(self, wait: bool = False) -> None:
-        self.shell.flush_streams()
         self.channel.message({"type": "clear_output", "wait": bool(wait)})

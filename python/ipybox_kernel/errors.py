@@ -11,13 +11,13 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 def describe_exception(etype: type[BaseException], evalue: BaseException, stb: list[str], compiler: Any) -> dict:
     return {
         "ename": etype.__name__,
-        "evalue": _text_of(evalue),
+        "evalue": exception_text(evalue),
         "traceback": [_ANSI.sub("", line) for line in stb],
         "frames": _frames_of(evalue, compiler),
     }
 
 
-def _text_of(evalue: BaseException) -> str:
+def exception_text(evalue: BaseException) -> str:
     try:
         return str(evalue)
     except Exception as error:

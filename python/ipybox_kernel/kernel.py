@@ -11,13 +11,16 @@ import socket
 import struct
 import sys
 import threading
+import traceback
+import warnings
 from types import FrameType
 from typing import Any
 
 from . import frames
 from .channel import Channel, current_execution
+from .errors import exception_text
 from .shell import KernelShell
-from .streams import OutStream
+from .streams import OutStream, install_print
 
 
 class Kernel:
@@ -38,9 +41,10 @@ class Kernel:
         self._shell.loop_runner = self._run_coroutine
         sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)
         sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)
-        self._shell.connect(self._channel, (sys.stdout, sys.stderr))
+        self._shell.connect(self._channel)
         sys.stdin = sys.__stdin__ = open(0, closefd=False)
         builtins.input = getpass.getpass = _no_input
+        install_print()
         _inherit_execution_in_threads()
         signal.signal(signal.SIGINT, self._on_interrupt)
         sock.send(frames.frame(frames.READY, struct.pack("<I", os.getpid())))
@@ -102,9 +106,9 @@ class Kernel:
             error = shell.error
             if error is None and not result.success:
                 error = _unshown(result.error_before_exec or result.error_in_exec)
-            shell.flush_streams()
         except BaseException as raised:  # an interrupt between IPython's own handlers, or a broken hook
             error = error or shell.error or _unshown(raised)
+            _forget_frames(raised)
         reply: dict[str, Any] = {"type": "execute_reply", "execution_count": max(shell.execution_count - 1, 0)}
         if error is None:
             reply |= {"status": "ok", "payload": shell.payloads}
@@ -118,7 +122,6 @@ class Kernel:
         """Sends the last message of an execution; from here on an interrupt has nothing to end."""
         while True:
             try:
-                self._shell.flush_streams()
                 execution, self._channel.running = self._channel.running, 0
                 break
             except KeyboardInterrupt:
@@ -147,8 +150,15 @@ class Kernel:
 def _unshown(error: BaseException | None) -> dict:
     """The content of an error that IPython has not shown by itself."""
     name = type(error).__name__ if error is not None else "Error"
-    text = str(error) if error is not None else "the cell failed"
+    text = exception_text(error) if error is not None else "the cell failed"
     return {"ename": name, "evalue": text, "traceback": [f"{name}: {text}" if text else name], "frames": []}
+
+
+def _forget_frames(error: BaseException) -> None:
+    """Drops what IPython's own frames still hold, so that it does not warn of it in the next cell."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        traceback.clear_frames(error.__traceback__)
 
 
 def _no_input(prompt: Any = "", *_: Any, **__: Any) -> str:

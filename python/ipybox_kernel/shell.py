@@ -1,9 +1,9 @@
 """IPython's shell, wired to the channel instead of a terminal."""
 
 import os
+import signal
 import subprocess
 import sys
-import traceback
 from typing import Any
 
 from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
@@ -13,7 +13,6 @@ from traitlets.config import Config
 from .channel import Channel
 from .displays import KernelDisplayHook, KernelDisplayPublisher
 from .errors import describe_exception
-from .streams import OutStream
 
 #: Root's own, empty: nothing that a cell writes is read when the zygote starts again.
 IPYTHON_DIR = "/run/ipybox/ipython"
@@ -52,13 +51,8 @@ class KernelShell(InteractiveShell):
         shell.payloads.clear()
         return shell
 
-    def connect(self, channel: Channel, streams: tuple[OutStream, ...] = ()) -> None:
+    def connect(self, channel: Channel) -> None:
         self.channel = self.displayhook.channel = self.display_pub.channel = channel
-        self._streams = streams
-
-    def flush_streams(self) -> None:
-        for stream in self._streams:
-            stream.flush()
 
     def init_hooks(self) -> None:
         super().init_hooks()
@@ -74,31 +68,36 @@ class KernelShell(InteractiveShell):
 
     def system(self, cmd: str) -> None:  # type: ignore[override]
         """``!cmd``: a shell that writes to the kernel's own file descriptors, so the order holds."""
-        self.flush_streams()
-        process = subprocess.Popen(self.var_expand(cmd, depth=1), shell=True, executable="/bin/bash")
+        process: subprocess.Popen | None = None
         try:
+            with self.channel.uninterrupted():
+                process = subprocess.Popen(self.var_expand(cmd, depth=1), shell=True, executable="/bin/bash")
             self.user_ns["_exit_code"] = process.wait()
         except KeyboardInterrupt:
-            # The whole process group was interrupted; what ignores that must not outlive the cell.
-            try:
-                process.wait(timeout=1)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            if process is not None:
+                _end(process)
             raise
 
     def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
-        self.flush_streams()
         self.error = describe_exception(etype, evalue, stb, self.compile)
         self.channel.message({"type": "error", **self.error})
 
-    def showtraceback(self, *args: Any, **kwargs: Any) -> None:
+    def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
+        etype, evalue, _ = self._get_exc_info(exc_tuple)
         try:
-            super().showtraceback(*args, **kwargs)
-        except Exception:  # a broken __repr__ or source file must not hide that the cell failed
-            etype, evalue, _ = sys.exc_info()
-            assert etype is not None and evalue is not None
-            self._showtraceback(etype, evalue, traceback.format_exc().splitlines())
+            super().showtraceback(exc_tuple, *args, **kwargs)
+        except Exception:  # a broken __str__ or source file must not hide that the cell failed
+            self._showtraceback(etype, evalue, [f"{etype.__name__}: its traceback can't be shown"])
+
+
+def _end(process: subprocess.Popen) -> None:
+    """The process group was interrupted; what ignored that, or started later, must not outlive the cell."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(timeout=1)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _show_in_pager(shell: KernelShell, data: Any, start: int, screen_lines: int) -> None:

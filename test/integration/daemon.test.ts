@@ -1,0 +1,159 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { ExecutionClient, ExecutionContainer, type IpyboxError } from "ipybox";
+import { DockerEngine } from "../../src/engine/docker/docker-engine.ts";
+import { makeAuthority } from "../fakes/authority.ts";
+import { daemonOfVersion, fakeDaemon, tcpForwarder, tlsForwarder } from "../fakes/daemon.ts";
+import { verifies } from "../requirements.ts";
+import { rejection } from "./sandbox.ts";
+
+const SOCKET = "/var/run/docker.sock";
+let directory: string;
+
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), "ipybox-test-"));
+});
+afterAll(async () => {
+  await rm(directory, { recursive: true, force: true });
+});
+afterEach(() => {
+  vi.unstubAllEnvs();
+});
+
+async function failureWith(dockerHost: string): Promise<{ error: IpyboxError; seconds: number }> {
+  const startedAt = performance.now();
+  const error = await rejection(ExecutionContainer.create({ dockerHost }), Error);
+  return { error: error as IpyboxError, seconds: (performance.now() - startedAt) / 1000 };
+}
+
+describe("a daemon that can't be used is told apart within 5 s:", () => {
+  test.each([
+    ["a socket that is not there", "unix:///does/not/exist.sock"],
+    ["a port where nothing listens", "tcp://127.0.0.1:1"],
+    ["a host that does not exist", "tcp://nowhere.invalid:2375"],
+  ])("absent: %s", async (_, dockerHost) => {
+    verifies("CONT-10");
+    const { error, seconds } = await failureWith(dockerHost);
+    expect(error.code).toBe("daemon_unreachable");
+    expect(error.message).toContain(dockerHost);
+    expect(error.message).toMatch(/Start it|Check that it runs/);
+    expect(seconds).toBeLessThan(5);
+  });
+
+  test("absent: a daemon that accepts and stays silent", async () => {
+    verifies("CONT-10");
+    await using silent = await fakeDaemon(() => undefined);
+    const { error, seconds } = await failureWith(silent.dockerHost);
+    expect(error.code).toBe("daemon_unreachable");
+    expect(error.message).toContain("did not answer within 4.5 s");
+    expect(seconds).toBeLessThan(5);
+  });
+
+  test("absent: something that is no Docker daemon", async () => {
+    verifies("CONT-10");
+    await using other = await fakeDaemon((_, response) => response.end("<html>hello</html>"));
+    const { error } = await failureWith(other.dockerHost);
+    expect(error.code).toBe("daemon_unreachable");
+    expect(error.message).toContain("no Docker daemon");
+  });
+
+  test("not permitted", async () => {
+    verifies("CONT-10");
+    await using closed = await fakeDaemon((_, response) => response.writeHead(403).end('{"message":"access denied"}'));
+    const { error } = await failureWith(closed.dockerHost);
+    expect(error.code).toBe("daemon_permission");
+    expect(error.message).toMatch(/does not let you in: access denied.*usermod -aG docker/);
+  });
+
+  test("too old", async () => {
+    verifies("CONT-10");
+    await using old = await daemonOfVersion({ Version: "19.03.15", ApiVersion: "1.40", MinAPIVersion: "1.12" });
+    const { error } = await failureWith(old.dockerHost);
+    expect(error.code).toBe("daemon_too_old");
+    expect(error.message).toMatch(/Docker 19\.03\.15 speaks API 1\.40, needed is 1\.41\. Upgrade/);
+  });
+});
+
+test("the API version is settled with the daemon: its own if older, else the newest that is known or that it still speaks", async () => {
+  const paths: string[] = [];
+  const versions = [
+    ["1.41", "1.12", "/v1.41/"],
+    ["1.60", "1.44", "/v1.47/"],
+    ["1.90", "1.70", "/v1.70/"],
+  ] as const;
+  for (const [ApiVersion, MinAPIVersion, expected] of versions) {
+    await using daemon = await fakeDaemon((request, response) => {
+      paths.push(request.url ?? "");
+      response.end(JSON.stringify({ Version: "x", ApiVersion, MinAPIVersion, NCPU: 1, MemTotal: 1 }));
+    });
+    const engine = new DockerEngine(daemon.dockerHost);
+    await engine.check();
+    await engine.hasImage("box:latest");
+    expect(paths.at(-1)).toMatch(new RegExp(`^${expected}`));
+  }
+});
+
+async function greet(options: { dockerHost?: string } = {}): Promise<string | null> {
+  await using container = await ExecutionContainer.create(options);
+  await using client = await ExecutionClient.connect({ host: container.host, port: container.port });
+  return (await client.execute("print('hi')")).text;
+}
+
+describe("a container runs on a daemon that is reached", () => {
+  test("over TCP, by DOCKER_HOST", async () => {
+    verifies("CONT-08");
+    await using forwarder = await tcpForwarder(SOCKET);
+    vi.stubEnv("DOCKER_HOST", forwarder.dockerHost);
+    expect(await greet()).toBe("hi");
+  });
+
+  test("over TLS, by DOCKER_CERT_PATH, and not without the right certificates", async () => {
+    verifies("CONT-08");
+    const authority = await makeAuthority(directory);
+    const server = await authority.issue("server", "IP:127.0.0.1");
+    const client = await authority.issue("client", "DNS:client");
+    await using forwarder = await tlsForwarder(SOCKET, { ...server, ca: authority.pem, requestCert: true, rejectUnauthorized: true });
+    const certificates = join(directory, "certificates");
+    await mkdir(certificates);
+    await writeFile(join(certificates, "ca.pem"), authority.pem);
+    vi.stubEnv("DOCKER_HOST", forwarder.dockerHost);
+    vi.stubEnv("DOCKER_TLS_VERIFY", "1");
+    vi.stubEnv("DOCKER_CERT_PATH", certificates);
+    expect((await rejection(greet(), Error)) as IpyboxError).toMatchObject({ code: "daemon_unreachable" });
+    await writeFile(join(certificates, "cert.pem"), client.cert);
+    await writeFile(join(certificates, "key.pem"), client.key);
+    expect(await greet()).toBe("hi");
+    const stranger = await makeAuthority(await mkdtemp(join(directory, "stranger-")));
+    await writeFile(join(certificates, "ca.pem"), stranger.pem);
+    expect((await rejection(greet(), Error)) as IpyboxError).toMatchObject({ code: "daemon_unreachable" });
+  });
+
+  test("over the user's own ssh", async () => {
+    verifies("CONT-08");
+    // Stands in for an ssh server: whatever it is told to run there, it dials the local daemon.
+    const script = `#!/usr/bin/env node
+      const socket = require("node:net").connect("${SOCKET}");
+      if (process.argv.slice(-3).join(" ") !== "docker system dial-stdio") process.exit(9);
+      process.stdin.pipe(socket).pipe(process.stdout);`;
+    await mkdir(join(directory, "bin"), { recursive: true });
+    await writeFile(join(directory, "bin/ssh"), script);
+    await chmod(join(directory, "bin/ssh"), 0o755);
+    vi.stubEnv("PATH", `${join(directory, "bin")}${delimiter}${process.env.PATH}`);
+    const engine = new DockerEngine("ssh://me@127.0.0.1");
+    expect((await engine.check()).cpus).toBeGreaterThan(0);
+    expect(await engine.list({ "ipybox.container": "none" })).toEqual([]);
+  });
+
+  test("and when ssh refuses, its own words are the reason", async () => {
+    verifies("CONT-08", "CONT-10");
+    await mkdir(join(directory, "refusing"), { recursive: true });
+    await writeFile(join(directory, "refusing/ssh"), "#!/bin/sh\necho 'Host key verification failed.' >&2\nexit 255\n");
+    await chmod(join(directory, "refusing/ssh"), 0o755);
+    vi.stubEnv("PATH", `${join(directory, "refusing")}${delimiter}${process.env.PATH}`);
+    const { error } = await failureWith("ssh://me@far.example");
+    expect(error.code).toBe("daemon_unreachable");
+    expect(error.message).toMatch(/Host key verification failed\..*known_hosts/);
+  });
+});

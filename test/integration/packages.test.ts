@@ -1,0 +1,100 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { verifies } from "../requirements.ts";
+import { useContainer } from "./sandbox.ts";
+
+const sandbox = useContainer();
+
+describe("a package installed at run time", () => {
+  it("streams its progress, imports, and is seen by other clients", async () => {
+    verifies("EXEC-09");
+    await using client = await sandbox.connect();
+    await using other = await sandbox.connect();
+    const execution = client.submit("!pip install einops==0.8.0\nimport einops\nprint(einops.__version__)");
+    const chunks: string[] = [];
+    for await (const chunk of execution.stream()) chunks.push(chunk);
+    expect(chunks.length).toBeGreaterThan(2);
+    expect(chunks[0]).toContain("Collecting einops==0.8.0");
+    expect(chunks.at(-1)).toBe("0.8.0\n");
+    expect((await other.execute("import einops; einops.__version__")).text).toBe("'0.8.0'");
+  });
+
+  it("may have C extensions, and %pip works, too", async () => {
+    verifies("EXEC-09");
+    await using client = await sandbox.connect();
+    await client.execute("%pip install -q msgpack");
+    expect((await client.execute("from msgpack import _cmsgpack\n_cmsgpack.Packer().pack([1])")).text).toBe("b'\\x91\\x01'");
+  });
+
+  it("can't break the kernel or the agent", async () => {
+    verifies("EXEC-09", "IMG-06");
+    await using client = await sandbox.connect();
+    const sabotage = [
+      "import pathlib, sysconfig",
+      "root = pathlib.Path(sysconfig.get_path('purelib', vars={'base': '/venv'}))",
+      "for name in ('IPython', 'traitlets', 'json', 'asyncio', 'decorator'):",
+      "    (root / f'{name}.py').write_text('raise RuntimeError(\"broken\")')",
+      "root, (root / 'sitecustomize.py').write_text('raise RuntimeError(\"broken\")')",
+    ].join("\n");
+    await client.execute(sabotage);
+    await using next = await sandbox.connect();
+    expect((await next.execute("import IPython, json; get_ipython() is not None")).text).toBe("True");
+    await next.execute("!rm -f /venv/lib/python3*/site-packages/{IPython,traitlets,json,asyncio,decorator,sitecustomize}.py");
+  });
+});
+
+describe("images", () => {
+  beforeAll(async () => {
+    await using client = await sandbox.connect();
+    await client.execute("!pip install -q matplotlib pillow");
+  }, 180_000);
+
+  it("of a plot are PNG with their size, are saved, and are neither in text nor stream", async () => {
+    verifies("EXEC-08");
+    await using client = await sandbox.connect();
+    const execution = client.submit(
+      "import matplotlib.pyplot as plt\nplt.figure(figsize=(4, 3), dpi=100)\nplt.plot([1, 2, 3])\nplt.show()\nprint('plotted')",
+    );
+    let text = "";
+    for await (const chunk of execution.stream()) text += chunk;
+    expect(text).toBe("plotted\n");
+    const result = await execution.result();
+    expect(result.text).toBe("plotted");
+    expect(result.images).toHaveLength(1);
+    const [image] = result.images;
+    expect(image?.mimeType).toBe("image/png");
+    expect(image?.width).toBeGreaterThan(200);
+    expect(image?.height).toBeGreaterThan(150);
+    const directory = await mkdtemp(join(tmpdir(), "ipybox-test-"));
+    await image?.save(join(directory, "plot.png"));
+    const saved = await readFile(join(directory, "plot.png"));
+    expect(saved.subarray(1, 4).toString()).toBe("PNG");
+    expect(saved.equals(Buffer.from(image?.data ?? []))).toBe(true);
+    await rm(directory, { recursive: true });
+  });
+
+  it("of an open figure come at the cell's end, in order with PIL's", async () => {
+    verifies("EXEC-08");
+    await using client = await sandbox.connect();
+    const { images, text } = await client.execute(
+      [
+        "import matplotlib.pyplot as plt",
+        "from PIL import Image",
+        "display(Image.new('RGB', (30, 20), 'red'))",
+        "plt.figure(figsize=(2, 2), dpi=50); plt.plot([1]); plt.show()",
+        "display(Image.new('RGB', (50, 40), 'blue'))",
+        "fig, ax = plt.subplots()",
+        "ax.plot([1, 2]);",
+      ].join("\n"),
+    );
+    expect(images.map(({ width, height }) => (width === 30 || width === 50 ? `${width}x${height}` : "plot"))).toEqual([
+      "30x20",
+      "plot",
+      "50x40",
+      "plot",
+    ]);
+    expect(text).toBeNull();
+  });
+});

@@ -1,0 +1,222 @@
+import { createServer, type Server } from "node:net";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { ContainerDiedError, ExecutionClient, ExecutionContainer, ExecutionError, ExecutionTimeoutError, IpyboxError } from "ipybox";
+import { verifies } from "../requirements.ts";
+import { rejection, useContainer } from "./sandbox.ts";
+
+const sandbox = useContainer();
+
+describe("timeoutMs", () => {
+  it("interrupts the cell and keeps output and state", async () => {
+    verifies("TIME-01");
+    await using client = await sandbox.connect();
+    const startedAt = performance.now();
+    const error = await rejection(
+      client.execute("a = 5\nprint('so far')\nwhile True: pass", { timeoutMs: 1_000 }),
+      ExecutionTimeoutError,
+    );
+    expect(performance.now() - startedAt).toBeLessThan(1_300);
+    expect(error.stateLost).toBe(false);
+    expect(error.result.text).toBe("so far");
+    expect((await client.execute("print(a)")).text).toBe("5");
+  });
+
+  it("can be given to stream()", async () => {
+    verifies("TIME-01");
+    await using client = await sandbox.connect();
+    const execution = client.submit("import time\nprint('one')\ntime.sleep(60)");
+    const chunks: string[] = [];
+    await rejection(
+      (async () => {
+        for await (const chunk of execution.stream({ timeoutMs: 300 })) chunks.push(chunk);
+      })(),
+      ExecutionTimeoutError,
+    );
+    expect(chunks).toEqual(["one\n"]);
+  });
+
+  it("does not count the time in the queue", async () => {
+    verifies("TIME-01");
+    await using client = await sandbox.connect();
+    const first = client.submit("import time; time.sleep(1)");
+    const second = client.submit("print('in time')", { timeoutMs: 500 });
+    await first.result();
+    expect((await second.result()).text).toBe("in time");
+  });
+
+  it("null is no limit", async () => {
+    verifies("TIME-01");
+    await using client = await sandbox.connect();
+    expect((await client.execute("print('done')", { timeoutMs: null })).text).toBe("done");
+  });
+
+  it("ends what ignores interrupts, and says that the state is lost", async () => {
+    verifies("TIME-01", "TIME-05");
+    await using client = await sandbox.connect();
+    const startedAt = performance.now();
+    const stubborn = "print('x')\nwhile True:\n    try:\n        while True: pass\n    except KeyboardInterrupt: pass";
+    const error = await rejection(client.execute(stubborn, { timeoutMs: 500 }), ExecutionTimeoutError);
+    expect(performance.now() - startedAt).toBeLessThan(5_500);
+    expect(error.stateLost).toBe(true);
+    expect(error.result.text).toBe("x");
+    expect((await client.execute("print('next')")).freshKernel).toBe(true);
+  });
+});
+
+describe("interrupts", () => {
+  it("raise KeyboardInterrupt in the cell", async () => {
+    verifies("TIME-02");
+    await using client = await sandbox.connect();
+    const execution = client.submit("b = 1\nimport time\nprint('on')\ntime.sleep(60)");
+    const caught = rejection(execution.result(), ExecutionError);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    await execution.interrupt();
+    expect((await caught).errorName).toBe("KeyboardInterrupt");
+    expect((await client.execute("b")).text).toBe("1");
+  });
+
+  it("reach subprocesses and awaits", async () => {
+    verifies("TIME-02");
+    await using client = await sandbox.connect();
+    for (const code of ["print('on')\n!sleep 60", "import asyncio\nprint('on')\nawait asyncio.sleep(60)"]) {
+      const execution = client.submit(code);
+      for await (const _ of execution.stream({ onExit: "detach" })) break;
+      await execution.interrupt();
+      expect((await rejection(execution.result(), ExecutionError)).errorName).toBe("KeyboardInterrupt");
+    }
+    expect((await client.execute("!cat /proc/[0-9]*/comm | grep -c '^sleep$'")).text).toBe("0");
+  });
+
+  it("never hit a cell that they are not meant for", async () => {
+    verifies("TIME-02");
+    await using client = await sandbox.connect();
+    for (let round = 0; round < 200; round += 1) {
+      const execution = client.submit("pass");
+      const next = client.submit("x = 1\nfor i in range(200): x += i\nprint('whole')");
+      void execution.interrupt();
+      await execution.result().catch((error: unknown) => {
+        if (!(error instanceof IpyboxError)) throw error;
+      });
+      expect((await next.result()).text).toBe("whole");
+    }
+  });
+
+  it("take a cell that waits from the queue", async () => {
+    verifies("TIME-02");
+    await using client = await sandbox.connect();
+    const first = client.submit("import time; time.sleep(0.3); print('first')");
+    const second = client.submit("second = True");
+    await second.interrupt();
+    expect((await rejection(second.result(), IpyboxError)).code).toBe("execution_aborted");
+    expect((await first.result()).text).toBe("first");
+    expect((await client.execute("'second' in globals()")).text).toBe("False");
+  });
+
+  it("come from an AbortSignal, whose reason the caller gets at once", async () => {
+    verifies("TIME-02");
+    await using client = await sandbox.connect();
+    const controller = new AbortController();
+    const running = rejection(client.execute("while True: pass", { signal: controller.signal }), Error);
+    const reason = new Error("not needed any more");
+    setTimeout(() => controller.abort(reason), 100);
+    expect(await running).toBe(reason);
+    expect((await client.execute("print('next')")).text).toBe("next");
+    const aborted = rejection(client.execute("1", { signal: AbortSignal.abort() }), DOMException as never);
+    expect((await aborted).name).toBe("AbortError");
+  });
+});
+
+describe("connecting", () => {
+  let server: Server | undefined;
+  afterEach(() => {
+    server?.close();
+  });
+
+  async function listen(onConnection: Parameters<typeof createServer>[1]): Promise<number> {
+    server = createServer(onConnection);
+    await new Promise<void>((resolve) => server?.listen(0, "127.0.0.1", resolve));
+    return (server.address() as AddressInfo).port;
+  }
+
+  it("to a port that accepts and stays silent fails at the deadline", async () => {
+    verifies("TIME-05");
+    const port = await listen(() => undefined);
+    const startedAt = performance.now();
+    const error = await rejection(ExecutionClient.connect({ port, token: "t", connectTimeoutMs: 500 }), IpyboxError);
+    expect(error.code).toBe("connect_failed");
+    expect(error.message).toContain(`127.0.0.1:${port}`);
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+
+  it.each([
+    ["closes at once", (socket: import("node:net").Socket) => socket.destroy()],
+    ["answers nonsense", (socket: import("node:net").Socket) => socket.end("SSH-2.0-OpenSSH_9.6\r\n")],
+    ["answers another page", (socket: import("node:net").Socket) => socket.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")],
+  ])("to a port that %s fails", async (_, onConnection) => {
+    verifies("TIME-05");
+    const port = await listen(onConnection);
+    const error = await rejection(ExecutionClient.connect({ port, token: "t", connectTimeoutMs: 3_000 }), IpyboxError);
+    expect(error.code).toBe("connect_failed");
+  });
+
+  it("to a port where nothing listens says so", async () => {
+    verifies("TIME-05");
+    const port = await listen(() => undefined);
+    await new Promise((resolve) => server?.close(resolve));
+    const error = await rejection(ExecutionClient.connect({ port, token: "t" }), IpyboxError);
+    expect(error.message).toContain("Nothing listens on");
+  });
+
+  it("without a token, or with a wrong one, is refused", async () => {
+    verifies("TIME-05");
+    const wrong = await rejection(ExecutionClient.connect({ port: sandbox.container.port, token: "wrong" }), IpyboxError);
+    expect(wrong.code).toBe("unauthorized");
+    const port = await listen(() => undefined);
+    const missing = await rejection(ExecutionClient.connect({ port }), IpyboxError);
+    expect(missing.code).toBe("unauthorized");
+    expect(missing.message).toContain("container.token");
+  });
+});
+
+describe("when container or connection go", () => {
+  it("a running cell rejects within seconds, not at its timeout, and so do later calls", async () => {
+    verifies("TIME-05");
+    await using container = await ExecutionContainer.create();
+    await using client = await ExecutionClient.connect({ port: container.port });
+    const execution = client.submit("import time\nprint('before')\ntime.sleep(100)");
+    for await (const _ of execution.stream({ onExit: "detach" })) break;
+    const startedAt = performance.now();
+    await container.kill();
+    const error = await rejection(execution.result(), ContainerDiedError);
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(error.result?.text).toBe("before");
+    await rejection(client.execute("1"), ContainerDiedError);
+  });
+});
+
+describe("a client that is misused", () => {
+  it("says what is wrong", async () => {
+    verifies("TIME-05");
+    const { port, token } = sandbox.container;
+    const client = new ExecutionClient({ port, token });
+    expect((await rejection(client.execute("1"), IpyboxError)).message).toContain("not connected");
+    await client.connect();
+    await client.connect();
+    for (const code of [undefined, null, 5, {}]) {
+      const error = await rejection(client.execute(code as unknown as string), IpyboxError);
+      expect(error).toMatchObject({ code: "invalid_option", message: expect.stringContaining("code must be a string") as string });
+    }
+    const options = [{ timeoutMs: -1 }, { timeoutMs: "5" }, { timeoutMs: 0 }, { timeout: 5 }, { maxOutputBytes: 1.5 }];
+    for (const given of options) {
+      const error = await rejection(client.execute("1", given as never), IpyboxError);
+      expect(error.code).toBe("invalid_option");
+      expect(error.message).toContain(Object.keys(given)[0]);
+    }
+    const pending = client.submit("import time; time.sleep(50)");
+    await Promise.all([client.disconnect(), client.disconnect()]);
+    expect((await rejection(pending.result(), IpyboxError)).code).toBe("disconnected");
+    expect((await rejection(client.execute("1"), IpyboxError)).message).toContain("was disconnected");
+    expect(() => client.kernelId).toThrow(IpyboxError);
+  });
+});

@@ -1,0 +1,59 @@
+import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { readRuntimeEntry, removeRuntimeEntry, runtimeDirectory, saveRuntimeEntry } from "../../src/runtime-dir.ts";
+import { verifies } from "../requirements.ts";
+
+const entry = { token: "t", containerId: "c", dockerHost: "unix:///x" };
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "ipybox-runtime-"));
+  vi.stubEnv("XDG_RUNTIME_DIR", directory);
+});
+afterEach(async () => {
+  vi.unstubAllEnvs();
+  await rm(directory, { recursive: true, force: true });
+});
+
+test("what is saved for a host and port is found again, under all names of the loopback interface", async () => {
+  await saveRuntimeEntry("127.0.0.1", 7777, entry);
+  expect(await readRuntimeEntry("localhost", 7777)).toEqual(entry);
+  expect(await readRuntimeEntry("127.0.0.1", 7778)).toBeUndefined();
+  expect(await readRuntimeEntry("example.org", 7777)).toBeUndefined();
+});
+
+test("nobody else can read it", async () => {
+  verifies("SEC-09");
+  await saveRuntimeEntry("127.0.0.1", 7777, entry);
+  expect((await stat(join(directory, "ipybox"))).mode & 0o777).toBe(0o700);
+  const [name = ""] = await readdir(join(directory, "ipybox"));
+  expect((await stat(join(directory, "ipybox", name))).mode & 0o777).toBe(0o600);
+});
+
+test("an entry is only removed for its own container", async () => {
+  await saveRuntimeEntry("127.0.0.1", 7777, entry);
+  await removeRuntimeEntry("127.0.0.1", 7777, "other");
+  expect(await readRuntimeEntry("127.0.0.1", 7777)).toEqual(entry);
+  await removeRuntimeEntry("127.0.0.1", 7777, "c");
+  await removeRuntimeEntry("127.0.0.1", 7777, "c");
+  expect(await readdir(join(directory, "ipybox"))).toEqual([]);
+});
+
+test("a directory that others can enter, or a link, is refused", async () => {
+  verifies("SEC-09");
+  const path = await runtimeDirectory();
+  await chmod(path, 0o755);
+  await expect(saveRuntimeEntry("127.0.0.1", 1, entry)).rejects.toThrow(/can't hold tokens.*0700/);
+  await rm(path, { recursive: true });
+  await symlink(tmpdir(), path);
+  await expect(runtimeDirectory()).rejects.toMatchObject({ code: "invalid_state" });
+});
+
+test("a broken entry counts as none", async () => {
+  await saveRuntimeEntry("127.0.0.1", 7777, entry);
+  const [name = ""] = await readdir(join(directory, "ipybox"));
+  await writeFile(join(directory, "ipybox", name), '{"token":');
+  expect(await readRuntimeEntry("127.0.0.1", 7777)).toBeUndefined();
+});
