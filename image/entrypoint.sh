@@ -10,4 +10,5 @@ fi
 
 /usr/bin/python3 -I -S /opt/ipybox/python/ipybox_kernel &
 
-exec node /opt/ipybox/agent/dist/agent/main.js
+# Without the certificates, which the agent needs not and takes 20 ms to read.
+exec env -u NODE_EXTRA_CA_CERTS node /opt/ipybox/agent/agent.cjs

@@ -5,9 +5,9 @@ import { IpyboxError } from "./errors.ts";
 import { fullImageName } from "./image-reference.ts";
 import { DEFAULTS, parseContainerOptions, type ExecutionContainerOptions } from "./options.ts";
 import { ensureImage } from "./pull.ts";
-import { waitUntilReady } from "./readiness.ts";
+import { configureAgent } from "./readiness.ts";
 import { removeRuntimeEntry, saveRuntimeEntry } from "./runtime-dir.ts";
-import { sandboxSpec } from "./sandbox-spec.ts";
+import { agentConfig, sandboxSpec } from "./sandbox-spec.ts";
 
 /** A container that runs, and all that is needed to reach and remove it. */
 interface Running {
@@ -138,7 +138,7 @@ export class ExecutionContainer {
       await engine.start(id, signal);
       address = await engine.address(id, signal);
       await saveRuntimeEntry(address.host, address.port, { token: session.token, containerId: id, dockerHost: engine.url });
-      await waitUntilReady(engine, id, address, { timeoutMs: startTimeoutMs, signal });
+      await configureAgent(engine, { id, address, token: session.token, config: agentConfig(this.#options) }, { timeoutMs: startTimeoutMs, signal });
       return { engine, id, token: session.token, address };
     } catch (error) {
       await discard(engine, id, address).catch((cleanup: unknown) => {

@@ -1,7 +1,6 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CaCertificate } from "./ca-certificates.ts";
 import type { BuildFile } from "./engine/engine.ts";
@@ -9,8 +8,6 @@ import { IpyboxError } from "./errors.ts";
 
 // Found alike from src/ and from dist/.
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
-const AGENT_PARTS = ["agent", "protocol", "internal"];
-const AGENT_PACKAGES = ["ws"];
 
 /** What an image is made of: recipe, agent, kernel, certificates and requirements. */
 export async function imageFiles(certificates: readonly CaCertificate[], requirements: string): Promise<readonly BuildFile[]> {
@@ -22,7 +19,7 @@ export async function imageFiles(certificates: readonly CaCertificate[], require
     { path: "certificates/ipybox.txt", content: "ipybox-*.crt come from the machine that built this image.\n" },
     ...certificates.map(({ name, pem }) => ({ path: `certificates/${name}`, content: pem })),
     ...(await kernelFiles()),
-    ...(await agentFiles()),
+    agentFile(),
   ];
 }
 
@@ -36,19 +33,13 @@ async function kernelFiles(): Promise<readonly BuildFile[]> {
   return filesBelow(join(PACKAGE, "python/ipybox_kernel"), "python/ipybox_kernel", (name) => !name.endsWith(".pyc"));
 }
 
-async function agentFiles(): Promise<readonly BuildFile[]> {
-  const compiled = join(PACKAGE, "dist");
-  if (!existsSync(join(compiled, "agent/main.js"))) {
-    throw new IpyboxError("image_build_failed", `The agent is not compiled: ${compiled}/agent/main.js is missing. Run \`npm run build\`.`);
+/** The agent is one file, with all it needs. */
+function agentFile(): BuildFile {
+  const source = join(PACKAGE, "dist/agent/agent.cjs");
+  if (!existsSync(source)) {
+    throw new IpyboxError("image_build_failed", `The agent is not compiled: ${source} is missing. Run \`npm run build\`.`);
   }
-  const isCode = (name: string): boolean => /\.(?:[cm]?js|json)$/.test(name);
-  const parts = AGENT_PARTS.map((part) => filesBelow(join(compiled, part), `agent/dist/${part}`, isCode));
-  const require = createRequire(import.meta.url);
-  const packages = AGENT_PACKAGES.map((name) =>
-    filesBelow(dirname(require.resolve(`${name}/package.json`)), `agent/node_modules/${name}`, isCode),
-  );
-  const files = await Promise.all([...parts, ...packages]);
-  return [{ path: "agent/package.json", content: `{"private":true,"type":"module"}\n` }, ...files.flat()];
+  return { path: "agent/agent.cjs", source };
 }
 
 async function filesBelow(directory: string, path: string, wanted: (name: string) => boolean): Promise<readonly BuildFile[]> {

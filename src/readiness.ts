@@ -2,10 +2,9 @@ import { request } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Engine, SandboxAddress } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
-import { HEALTH_PATH } from "./protocol/agent-config.ts";
+import { type AgentConfig, CONFIG_PATH } from "./protocol/agent-config.ts";
 
 const POLL_MS = 10;
-const PROBE_TIMEOUT_MS = 1000;
 const INSPECT_EVERY_MS = 250;
 const LOG_LINES = 20;
 
@@ -15,17 +14,31 @@ export interface ReadinessOptions {
   readonly signal: AbortSignal;
 }
 
-/** Waits until the agent of a started sandbox can start kernels. Fails at once when the sandbox ends before. */
-export async function waitUntilReady(
+/** A sandbox that was started, and what its agent must be told. */
+export interface StartedSandbox {
+  readonly id: string;
+  readonly address: SandboxAddress;
+  readonly token: string;
+  readonly config: AgentConfig;
+}
+
+/**
+ * Gives the agent its configuration as soon as it answers; resolves when kernels can be started.
+ * Fails at once when the sandbox ends before.
+ */
+export async function configureAgent(
   engine: Engine,
-  id: string,
-  address: SandboxAddress,
+  sandbox: StartedSandbox,
   { timeoutMs, signal }: ReadinessOptions,
 ): Promise<void> {
+  const { id } = sandbox;
   const startedAt = performance.now();
   let inspectAt = startedAt + INSPECT_EVERY_MS;
-  while (!(await isHealthy(address, signal))) {
+  for (;;) {
+    const status = await putConfig(sandbox, timeoutMs, signal);
+    if (status === 204) return;
     signal.throwIfAborted();
+    if (status === 401) throw await notReady(engine, id, "does not accept its own token");
     const now = performance.now();
     if (now - startedAt > timeoutMs) throw await notReady(engine, id, `was not ready within ${timeoutMs} ms`);
     if (now > inspectAt) {
@@ -54,15 +67,24 @@ async function assertRunning(engine: Engine, id: string, signal: AbortSignal): P
   throw await notReady(engine, id, `ended with status ${state.exitCode ?? "unknown"} while it started${memory}`);
 }
 
-function isHealthy({ host, port }: SandboxAddress, signal: AbortSignal): Promise<boolean> {
+/** The agent's answer, or undefined when there was none. */
+function putConfig(
+  { address: { host, port }, token, config }: StartedSandbox,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   return new Promise((resolve) => {
-    const probe = request({ host, port, path: HEALTH_PATH, agent: false, timeout: PROBE_TIMEOUT_MS, signal }, (response) => {
-      response.resume();
-      resolve(response.statusCode === 200);
-    });
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const probe = request(
+      { host, port, path: CONFIG_PATH, method: "PUT", headers, agent: false, timeout: timeoutMs, signal },
+      (response) => {
+        response.resume();
+        resolve(response.statusCode);
+      },
+    );
     probe.on("timeout", () => probe.destroy());
-    probe.on("error", () => resolve(false));
-    probe.on("close", () => resolve(false));
-    probe.end();
+    probe.on("error", () => resolve(undefined));
+    probe.on("close", () => resolve(undefined));
+    probe.end(JSON.stringify(config));
   });
 }

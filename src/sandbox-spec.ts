@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { prepareBinds, parseBinds } from "./binds.ts";
 import { readCaCertificates } from "./ca-certificates.ts";
@@ -6,7 +7,7 @@ import type { Engine, EngineInfo, SandboxFile, SandboxSpec } from "./engine/engi
 import { IpyboxError } from "./errors.ts";
 import { fullImageName } from "./image-reference.ts";
 import { DEFAULTS, type ExecutionContainerOptions } from "./options.ts";
-import { AGENT_CONFIG_PATH, type AgentConfig } from "./protocol/agent-config.ts";
+import { type AgentConfig, TOKEN_HASH_VARIABLE } from "./protocol/agent-config.ts";
 import { proxySettings } from "./proxies.ts";
 
 /** Labels of a container. Nothing without the first is ever touched. */
@@ -29,23 +30,19 @@ export async function sandboxSpec(
   engine: Engine,
   info: EngineInfo,
 ): Promise<SandboxSpec> {
-  const user = options.user ?? callerUser();
   const mounts = parseBinds(options.binds ?? {});
   // Host paths of a remote daemon can't be seen from here: it says itself what is missing.
-  if (engine.isLocal) await prepareBinds(mounts, user);
+  if (engine.isLocal) await prepareBinds(mounts, options.user ?? callerUser());
   if (options.cpus !== undefined && options.cpus > info.cpus) {
     const text = `ExecutionContainer: option "cpus" is ${options.cpus}, but the host has ${info.cpus}. Pass at most that.`;
     throw new IpyboxError("invalid_option", text, { details: { field: "cpus", given: options.cpus, available: info.cpus } });
   }
-  const config: AgentConfig = { token: session.token, ...user, env: { ...proxySettings(), ...options.env } };
   const image = fullImageName(options.tag ?? DEFAULTS.tag);
   return {
     image,
     mounts,
-    files: [
-      { path: AGENT_CONFIG_PATH, mode: 0o600, content: JSON.stringify(config) },
-      ...(await certificateFiles(options.caCertificates ?? [])),
-    ],
+    files: await certificateFiles(options.caCertificates ?? []),
+    environment: { [TOKEN_HASH_VARIABLE]: createHash("sha256").update(session.token).digest("hex") },
     labels: {
       [CONTAINER_LABEL]: "1",
       [SESSION_LABEL]: session.id,
@@ -59,6 +56,11 @@ export async function sandboxSpec(
     pidsLimit: options.pidsLimit ?? DEFAULTS.pidsLimit,
     shmBytes: options.shmBytes ?? DEFAULTS.shmBytes,
   };
+}
+
+/** What the agent of that start has to know. */
+export function agentConfig(options: ExecutionContainerOptions): AgentConfig {
+  return { ...(options.user ?? callerUser()), env: { ...proxySettings(), ...options.env } };
 }
 
 async function certificateFiles(paths: readonly string[]): Promise<readonly SandboxFile[]> {

@@ -34,6 +34,10 @@ class Kernel:
         """A kernel that is ready to be forked: IPython imported, the shell built, cells run."""
         return cls(KernelShell.warm())
 
+    def warm_further(self) -> None:
+        """What the first cells of many users need, but not the first kernel of a container."""
+        self._shell.rehearse("import asyncio", "%who", "1 / 0", "str?")
+
     def run(self, sock: socket.socket, slots: list[int]) -> None:
         """Serves requests until the agent closes the connection. Called in the forked process."""
         self._sock = sock

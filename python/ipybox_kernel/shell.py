@@ -38,18 +38,22 @@ class KernelShell(InteractiveShell):
         config.HistoryManager.enabled = False
         shell = cls.instance(config=config, ipython_dir=IPYTHON_DIR)
         shell.payloads = []
-        shell.connect(_Silence())  # type: ignore[arg-type]
+        shell.rehearse("1 + 1", "print('warm')")
+        return shell
+
+    def rehearse(self, *cells: str) -> None:
+        """Runs cells for what they import and cache, and forgets them."""
+        self.connect(_Silence())  # type: ignore[arg-type]
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = open(os.devnull, "w")
-        for cell in ("1 + 1", "print('warm')", "import asyncio", "%who", "1 / 0", "str?"):
-            shell.run_cell(cell, store_history=True)
+        for cell in cells:
+            self.run_cell(cell, store_history=True)
         sys.stdout.close()
         sys.stdout, sys.stderr = streams
-        shell.reset(new_session=True)
-        shell.execution_count = 1
-        shell.error = None
-        shell.payloads.clear()
-        return shell
+        self.reset(new_session=True)
+        self.execution_count = 1
+        self.error = None
+        self.payloads.clear()
 
     def connect(self, channel: Channel) -> None:
         self.channel = self.displayhook.channel = self.display_pub.channel = channel

@@ -29,6 +29,7 @@ PLAIN_SOCKET_PATH = "/run/ipybox/plain-zygote.sock"
 _PRELOADED_MARK = "/run/ipybox/preloaded"
 _VENV_PACKAGES = f"/venv/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
 _REQUEST_TIMEOUT_S = 5
+_IDLE_S = 0.25
 
 
 def main(plain: bool) -> None:
@@ -40,7 +41,6 @@ def main(plain: bool) -> None:
     kernel = Kernel.warm()
     preload = Preload([] if plain else _preloads(), _VENV_PACKAGES)
     listener = _listen(PLAIN_SOCKET_PATH if plain else SOCKET_PATH)
-    gc.collect()
     gc.freeze()
     Zygote(listener, kernel, preload).serve()
 
@@ -94,15 +94,29 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._poll.register(self._listener.fileno(), select.EPOLLIN)
         self._poll.register(self._wakeup_in, select.EPOLLIN)
+        warm = False
         while True:
-            for descriptor, events in self._poll.poll():
-                if descriptor == self._listener.fileno():
-                    self._accept()
-                elif descriptor == self._wakeup_in:
-                    os.read(self._wakeup_in, 4096)
-                    self._reap_orphans()
-                elif (child := self._children.get(descriptor)) is not None:
-                    self._on_event(child, descriptor, events)
+            events = self._poll.poll(None if warm else _IDLE_S)
+            for descriptor, happened in events:
+                self._handle(descriptor, happened)
+            if not events:
+                self._warm_further()
+                warm = True
+
+    def _warm_further(self) -> None:
+        """Done when there is time: the first kernel must not wait for it, the next ones have it."""
+        self._kernel.warm_further()
+        gc.collect()
+        gc.freeze()
+
+    def _handle(self, descriptor: int, events: int) -> None:
+        if descriptor == self._listener.fileno():
+            self._accept()
+        elif descriptor == self._wakeup_in:
+            os.read(self._wakeup_in, 4096)
+            self._reap_orphans()
+        elif (child := self._children.get(descriptor)) is not None:
+            self._on_event(child, descriptor, events)
 
     def _accept(self) -> None:
         sock, _ = self._listener.accept()

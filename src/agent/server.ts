@@ -1,33 +1,55 @@
-import { timingSafeEqual } from "node:crypto";
-import { createServer, type IncomingMessage, type Server } from "node:http";
+import { createHash, timingSafeEqual } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import { HEALTH_PATH, KERNELS_PATH } from "../protocol/agent-config.ts";
+import { CONFIG_PATH, HEALTH_PATH, KERNELS_PATH } from "../protocol/agent-config.ts";
 import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
-import type { Kernels } from "./kernels.ts";
+import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
+import { Kernels } from "./kernels.ts";
 import type { Zygote } from "./zygote.ts";
 
 const KERNEL_ID = /^[0-9a-z-]{8,64}$/;
+const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
-/** The agent's one port: health, and a WebSocket a kernel. Whatever lacks the token gets 401. */
-export function createAgentServer(token: string, kernels: Kernels, zygote: Zygote): Server {
+/** The agent's one port: health, configuration, and a WebSocket a kernel. Whatever lacks the token gets 401. */
+export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
+  let kernels: Kernels | undefined;
   const webSockets = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
     maxPayload: MAX_REQUEST_BYTES,
     skipUTF8Validation: true,
   });
-  const expected = Buffer.from(`Bearer ${token}`);
-  const authorized = (request: IncomingMessage): boolean => {
-    const given = Buffer.from(request.headers.authorization ?? "");
-    return given.length === expected.length && timingSafeEqual(given, expected);
+  const authorized = ({ headers }: IncomingMessage): boolean => {
+    const [scheme, token] = (headers.authorization ?? "").split(" ", 2);
+    const given = createHash("sha256").update(token ?? "").digest();
+    return scheme === "Bearer" && given.length === tokenHash.length && timingSafeEqual(given, tokenHash);
+  };
+
+  const configure = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    if (kernels !== undefined) {
+      response.writeHead(409).end();
+      return;
+    }
+    try {
+      kernels = new Kernels(zygote, kernelSpec(parseAgentConfig(await readBody(request)), process.env));
+    } catch (error) {
+      response.writeHead(400).end(String(error));
+      return;
+    }
+    await zygote.started();
+    response.writeHead(204).end();
   };
 
   const server = createServer((request, response) => {
     if (request.method === "GET" && request.url === HEALTH_PATH) {
-      response.writeHead(zygote.ready ? 200 : 503).end();
+      response.writeHead(zygote.ready && kernels !== undefined ? 200 : 503).end();
+    } else if (!authorized(request)) {
+      response.writeHead(401).end();
+    } else if (request.method === "PUT" && request.url === CONFIG_PATH) {
+      configure(request, response).catch((error: unknown) => response.writeHead(503).end(String(error)));
     } else {
-      response.writeHead(authorized(request) ? 404 : 401).end();
+      response.writeHead(404).end();
     }
   });
 
@@ -41,18 +63,32 @@ export function createAgentServer(token: string, kernels: Kernels, zygote: Zygot
     const id = url.pathname.startsWith(KERNELS_PATH) ? url.pathname.slice(KERNELS_PATH.length) : "";
     const create = url.searchParams.get("create") === "true";
     const sequence = Number(url.searchParams.get("after") ?? 0);
-    if (!KERNEL_ID.test(id) || !Number.isSafeInteger(sequence) || (!create && !kernels.has(id))) {
+    const known = kernels;
+    if (known === undefined) {
+      refuse(socket, 503, "the sandbox was not configured: it was started again by other means");
+    } else if (!KERNEL_ID.test(id) || !Number.isSafeInteger(sequence) || (!create && !known.has(id))) {
       refuse(socket, 404, "no such kernel");
-      return;
+    } else {
+      known.open(id).then(
+        (kernel) => {
+          webSockets.handleUpgrade(request, socket, head, (webSocket) => known.join(kernel, webSocket, sequence));
+        },
+        (error: unknown) => refuse(socket, 503, error instanceof Error ? error.message : String(error)),
+      );
     }
-    kernels.open(id).then(
-      (kernel) => {
-        webSockets.handleUpgrade(request, socket, head, (webSocket) => kernels.join(kernel, webSocket, sequence));
-      },
-      (error: unknown) => refuse(socket, 503, error instanceof Error ? error.message : String(error)),
-    );
   });
   return server;
+}
+
+async function readBody(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > MAX_CONFIG_BYTES) throw new RangeError(`the configuration is longer than ${MAX_CONFIG_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString();
 }
 
 function refuse(socket: Duplex, status: number, reason: string): void {

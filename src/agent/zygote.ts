@@ -24,6 +24,11 @@ export class Zygote {
     return existsSync(this.#socketPath);
   }
 
+  /** Resolves when the first zygote takes connections. */
+  async started(): Promise<void> {
+    await appears(SOCKET_PATH, () => undefined);
+  }
+
   /** Starts a kernel's process. */
   async fork(spec: KernelSpec, events: KernelProcessEvents): Promise<KernelProcess> {
     await this.#starting;
@@ -51,12 +56,17 @@ export class Zygote {
     let failure: string | undefined;
     child.on("error", (error) => (failure = error.message));
     child.on("exit", (code, signal) => (failure = `it ended with ${signal ?? code}`));
-    const deadline = Date.now() + START_TIMEOUT_MS;
-    while (!existsSync(PLAIN_SOCKET_PATH)) {
-      if (failure !== undefined) throw new Error(`the zygote could not be started again: ${failure}`);
-      if (Date.now() > deadline) throw new Error(`the zygote was not ready within ${START_TIMEOUT_MS} ms`);
-      await delay(5);
-    }
+    await appears(PLAIN_SOCKET_PATH, () => failure);
+  }
+}
+
+async function appears(path: string, failure: () => string | undefined): Promise<void> {
+  const deadline = Date.now() + START_TIMEOUT_MS;
+  while (!existsSync(path)) {
+    const reason = failure();
+    if (reason !== undefined) throw new Error(`the zygote could not be started again: ${reason}`);
+    if (Date.now() > deadline) throw new Error(`the zygote was not ready within ${START_TIMEOUT_MS} ms`);
+    await delay(3);
   }
 }
 

@@ -96,6 +96,8 @@ export interface SandboxSpec {
   readonly image: string;
   readonly mounts: readonly SandboxMount[];
   readonly files: readonly SandboxFile[];
+  /** Environment variables of the sandbox's own processes. Anybody who can inspect it can read them. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly labels: Readonly<Record<string, string>>;
   /** Host port to publish the agent's port on; a free one when undefined. */
   readonly port: number | undefined;

@@ -1,11 +1,8 @@
 /**
- * What the SDK tells the agent of a new sandbox. It is laid into the sandbox as a file that only
- * root can read, before the sandbox starts, and the agent removes it as soon as it has read it:
- * so neither the token nor the values of `env` show in an argument list, an environment or an inspection.
+ * What the SDK tells the agent of a new sandbox, over the agent's own port and before any kernel can
+ * be started: so the values of `env` show in no argument list, environment or inspection.
  */
 export interface AgentConfig {
-  /** What a client must send as `Authorization: Bearer …`. */
-  readonly token: string;
   /** User and group that kernels run as. Never 0. */
   readonly uid: number;
   readonly gid: number;
@@ -13,14 +10,20 @@ export interface AgentConfig {
   readonly env: Readonly<Record<string, string>>;
 }
 
-/** Where the agent finds its configuration. */
-export const AGENT_CONFIG_PATH = "/run/ipybox/config.json";
+/**
+ * The environment variable with the SHA-256 of the sandbox's token, in hex. The agent checks tokens
+ * against it; the token itself, 32 random bytes, is nowhere in the sandbox.
+ */
+export const TOKEN_HASH_VARIABLE = "IPYBOX_TOKEN_SHA256";
 
 /** The port that the agent listens on inside the sandbox. */
 export const AGENT_PORT = 8888;
 
 /** Where `GET` tells, without a token, whether kernels can be started: 200 or 503. */
 export const HEALTH_PATH = "/health";
+
+/** Where the `AgentConfig` is put, once; answered with 204 as soon as kernels can be started. */
+export const CONFIG_PATH = "/v1/config";
 
 /** Below it, a WebSocket a kernel: `/v1/kernels/<id>`. */
 export const KERNELS_PATH = "/v1/kernels/";

@@ -69,6 +69,7 @@ export class DockerEngine implements Engine {
     const container = await this.#ask(what, () => this.#docker.createContainer(body), signal).catch((error: unknown) => {
       throw refineCreateFailure(error, spec);
     });
+    if (spec.files.length === 0) return container.id;
     try {
       const options = { path: "/", ...abortable(signal) };
       const archive = await rootArchive(spec.files);

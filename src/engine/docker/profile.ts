@@ -9,6 +9,7 @@ export function containerProfile(spec: SandboxSpec, publishOn: string): Docker.C
   return {
     Image: spec.image,
     Labels: { ...spec.labels },
+    Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
     Tty: false,
     OpenStdin: false,
     AttachStdin: false,
