@@ -137,5 +137,7 @@ function run(command, args, env = {}) {
   });
   if (status === 0) return;
   const reason = error?.message ?? `ended with status ${status}`;
-  throw new Error(`\`${[command, ...args].join(" ")}\` ${reason}\n${`${stdout ?? ""}${stderr ?? ""}`.trim().split("\n").slice(-30).join("\n")}`);
+  throw new Error(
+    `\`${[command, ...args].join(" ")}\` ${reason}\n${`${stdout ?? ""}${stderr ?? ""}`.trim().split("\n").slice(-30).join("\n")}`,
+  );
 }

@@ -73,7 +73,9 @@ function runTool(command: string, args: readonly string[], signal: AbortSignal |
       const text = `The base image can't be made: \`${[command, ...args].join(" ")}\` ${reason}`;
       reject(new IpyboxError("image_build_failed", text, { details: { command }, cause }));
     };
-    child.on("error", (cause) => (signal?.aborted ? reject(signal.reason as Error) : fail(`can't be run: ${cause.message}`, cause)));
+    child.on("error", (cause) =>
+      signal?.aborted ? reject(signal.reason as Error) : fail(`can't be run: ${cause.message}`, cause),
+    );
     child.on("close", (status) => (status === 0 ? resolve() : fail(`ended with status ${status}:\n${tail.trim()}`)));
   });
 }

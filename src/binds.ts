@@ -68,10 +68,15 @@ function checkAccess(mount: SandboxMount, stats: Stats, user: SandboxUser): void
     ...(stats.uid === 0 ? [] : [`set the option user: { uid: ${stats.uid}, gid: ${stats.gid || user.gid} }`]),
   ];
   if (stats.uid === 0) ways.push("set the `user` option to a uid that may");
-  throw failure(mount, `can't be used: cells run as uid ${user.uid}, gid ${user.gid}, and can't ${can} there (${facts}). Either ${ways.join(", or ")}`, undefined, {
-    uid: user.uid,
-    gid: user.gid,
-  });
+  throw failure(
+    mount,
+    `can't be used: cells run as uid ${user.uid}, gid ${user.gid}, and can't ${can} there (${facts}). Either ${ways.join(", or ")}`,
+    undefined,
+    {
+      uid: user.uid,
+      gid: user.gid,
+    },
+  );
 }
 
 function failure(mount: SandboxMount, reason: string, cause: unknown, facts: object = {}): IpyboxError {
@@ -80,7 +85,11 @@ function failure(mount: SandboxMount, reason: string, cause: unknown, facts: obj
 }
 
 function invalid(source: string, reason: string): IpyboxError {
-  return new IpyboxError("invalid_option", `ExecutionContainer: option "binds" for host path ${JSON.stringify(source)}: ${reason}.`, {
-    details: { field: "binds", source },
-  });
+  return new IpyboxError(
+    "invalid_option",
+    `ExecutionContainer: option "binds" for host path ${JSON.stringify(source)}: ${reason}.`,
+    {
+      details: { field: "binds", source },
+    },
+  );
 }

@@ -2,13 +2,7 @@ import { randomInt, randomUUID } from "node:crypto";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { Execution, type ExecutionHost } from "./execution.ts";
 import { Link } from "./link.ts";
-import {
-  DEFAULTS,
-  type ExecutionClientOptions,
-  parseClientOptions,
-  parseSubmitOptions,
-  type SubmitOptions,
-} from "./options.ts";
+import { DEFAULTS, type ExecutionClientOptions, parseClientOptions, parseSubmitOptions, type SubmitOptions } from "./options.ts";
 import type { Frame } from "./protocol/frame.ts";
 import type { ExecuteRequest } from "./protocol/requests.ts";
 import type { ExecutionResult } from "./result.ts";
@@ -211,7 +205,10 @@ export class ExecutionClient {
           ? new ContainerDiedError(this.#state.error.message, undefined, { cause: this.#state.error })
           : this.#state.error;
       case "disconnected":
-        return new IpyboxError("invalid_state", `${action}: the client was disconnected. Make a new one with ExecutionClient.connect().`);
+        return new IpyboxError(
+          "invalid_state",
+          `${action}: the client was disconnected. Make a new one with ExecutionClient.connect().`,
+        );
       default:
         return new IpyboxError("invalid_state", `${action}: the client is not connected. Call connect() first.`);
     }

@@ -138,13 +138,17 @@ export class ExecutionContainer {
       await engine.start(id, signal);
       address = await engine.address(id, signal);
       await saveRuntimeEntry(address.host, address.port, { token: session.token, containerId: id, dockerHost: engine.url });
-      await configureAgent(engine, { id, address, token: session.token, config: agentConfig(this.#options) }, { timeoutMs: startTimeoutMs, signal });
+      await configureAgent(
+        engine,
+        { id, address, token: session.token, config: agentConfig(this.#options) },
+        { timeoutMs: startTimeoutMs, signal },
+      );
       return { engine, id, token: session.token, address };
     } catch (error) {
-      await discard(engine, id, address).catch((cleanup: unknown) => {
-        throw new AggregateError([error, cleanup], `${messageOf(error)} And then: ${messageOf(cleanup)}`);
-      });
-      throw error;
+      const [cleanup] = await Promise.allSettled([discard(engine, id, address)]);
+      if (cleanup.status === "fulfilled") throw error;
+      const errors = [error, cleanup.reason];
+      throw new AggregateError(errors, errors.map(messageOf).join(" And then: "), { cause: error });
     }
   }
 

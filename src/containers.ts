@@ -37,7 +37,10 @@ export async function removeContainers(filter: ContainerFilter = {}): Promise<re
   const outcomes = await Promise.allSettled(found.map((sandbox) => remove(engine, sandbox)));
   const failures = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason as unknown] : []));
   if (failures.length > 0) {
-    throw new AggregateError(failures, `${failures.length} of ${found.length} containers can't be removed: ${String(failures[0])}`);
+    throw new AggregateError(
+      failures,
+      `${failures.length} of ${found.length} containers can't be removed: ${String(failures[0])}`,
+    );
   }
   return found.map(describe);
 }
@@ -48,7 +51,10 @@ async function remove(engine: Engine, { id, ports }: SandboxSummary): Promise<vo
 }
 
 function find(engine: Engine, { image }: ContainerFilter): Promise<readonly SandboxSummary[]> {
-  return engine.list({ [CONTAINER_LABEL]: "1", ...(image === undefined ? {} : { [IMAGE_LABEL]: fullImageName(image, "image") }) });
+  return engine.list({
+    [CONTAINER_LABEL]: "1",
+    ...(image === undefined ? {} : { [IMAGE_LABEL]: fullImageName(image, "image") }),
+  });
 }
 
 function describe({ id, image, running, createdAt, labels, ports }: SandboxSummary): ContainerInfo {

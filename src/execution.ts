@@ -40,7 +40,6 @@ export class Execution {
   /** @internal */
   readonly number: number;
   readonly #host: ExecutionHost;
-  readonly #options: SubmitOptions;
   readonly #decoder = new MessageDecoder();
   readonly #collector: OutputCollector;
   readonly #queue = new EventQueue<ExecutionEvent>();
@@ -63,7 +62,6 @@ export class Execution {
     this.number = number;
     this.id = number.toString(16).padStart(8, "0");
     this.#host = host;
-    this.#options = options;
     this.#collector = new OutputCollector(options.maxOutputBytes ?? DEFAULTS.maxOutputBytes);
     this.#timeoutMs = options.timeoutMs === undefined ? DEFAULTS.timeoutMs : options.timeoutMs;
     this.#watch = new Stopwatch(this.#timeoutMs, () => this.#expire());
@@ -212,9 +210,7 @@ export class Execution {
         this.#freshKernel = true;
         return;
       case "execution_aborted":
-        this.fail(
-          message.reason === "stopOnError" ? new ExecutionAbortedError(this.id) : interruptedBeforeStart(this.id),
-        );
+        this.fail(message.reason === "stopOnError" ? new ExecutionAbortedError(this.id) : interruptedBeforeStart(this.id));
         return;
       case "kernel_start_failed":
         this.fail(new IpyboxError("kernel_start_failed", `No kernel could be started: ${message.message}.`));

@@ -42,7 +42,9 @@ const schema = z.strictObject({
   preload: z.array(moduleName, { error: "must be an array of module names" }).optional(),
   caCertificates: z.array(z.string(), { error: "must be an array of file names" }).optional(),
   dockerHost: z.string({ error: "must be a string" }).optional(),
-  onProgress: z.custom<(progress: BuildProgress) => void>((value) => typeof value === "function", { error: "must be a function" }).optional(),
+  onProgress: z
+    .custom<(progress: BuildProgress) => void>((value) => typeof value === "function", { error: "must be a function" })
+    .optional(),
   signal: z.instanceof(AbortSignal, { error: "must be an AbortSignal" }).optional(),
 });
 
@@ -117,10 +119,14 @@ async function findBase(engine: Engine, { base, onProgress, signal }: ExecutionI
   if (await engine.hasImage(image, signal)) return image;
   await engine.pullImage(image, { signal }).catch((cause: unknown) => {
     if (!(cause instanceof IpyboxError) || cause.code !== "engine_failed") throw cause;
-    throw new IpyboxError("image_not_found", `The base image ${image} is not on this machine. ${cause.message}. Check its name, or leave --base out.`, {
-      details: { image },
-      cause,
-    });
+    throw new IpyboxError(
+      "image_not_found",
+      `The base image ${image} is not on this machine. ${cause.message}. Check its name, or leave --base out.`,
+      {
+        details: { image },
+        cause,
+      },
+    );
   });
   return image;
 }

@@ -89,7 +89,7 @@ export class Link {
     const { host, port, token, kernelId } = this.#target;
     const query = new URLSearchParams({ after: String(this.#sequence), ...(options.create ? { create: "true" } : {}) });
     const address = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-    const socket = new WebSocket(`ws://${address}:${port}${KERNELS_PATH}${kernelId}?${query}`, {
+    const socket = new WebSocket(`ws://${address}:${port}${KERNELS_PATH}${kernelId}?${query.toString()}`, {
       headers: { authorization: `Bearer ${token}` },
       perMessageDeflate: false,
       skipUTF8Validation: true,
@@ -241,11 +241,17 @@ function refusal(status: number, { host, port, kernelId }: LinkTarget): IpyboxEr
   const details = { host, port, status };
   switch (status) {
     case 401:
-      return new IpyboxError("unauthorized", `The container on ${where} does not accept the token. Pass container.token.`, { details });
+      return new IpyboxError("unauthorized", `The container on ${where} does not accept the token. Pass container.token.`, {
+        details,
+      });
     case 404:
       return new IpyboxError("kernel_not_found", `The container on ${where} has no kernel ${kernelId} (any more).`, { details });
     case 503:
-      return new IpyboxError("kernel_start_failed", `The container on ${where} could not start a kernel: it may be out of memory or processes.`, { details });
+      return new IpyboxError(
+        "kernel_start_failed",
+        `The container on ${where} could not start a kernel: it may be out of memory or processes.`,
+        { details },
+      );
     default:
       return notAnAgent(where, new Error(`it answered with status ${status}`));
   }
@@ -253,7 +259,9 @@ function refusal(status: number, { host, port, kernelId }: LinkTarget): IpyboxEr
 
 function connectFailure(where: string, cause: Error): IpyboxError {
   if (!isRefused(cause)) return notAnAgent(where, cause);
-  return new IpyboxError("connect_failed", `Nothing listens on ${where}. Is the container running, and is that its port?`, { cause });
+  return new IpyboxError("connect_failed", `Nothing listens on ${where}. Is the container running, and is that its port?`, {
+    cause,
+  });
 }
 
 function notAnAgent(where: string, cause: unknown): IpyboxError {

@@ -88,13 +88,13 @@ const id = z.int({ error: "must be a whole number" }).min(1, { error: "must not 
 const text = z
   .string({ error: "must be a string" })
   .refine((value) => !value.includes("\0"), { error: "must not contain a NUL character" });
-const variable = z
-  .string()
-  .regex(/^[^=\0]+$/, { error: "is no name for a variable: it must not be empty or contain = or NUL" });
+const variable = z.string().regex(/^[^=\0]+$/, { error: "is no name for a variable: it must not be empty or contain = or NUL" });
 
 const schema: z.ZodObject = z.strictObject({
   tag: text.optional(),
-  binds: z.record(text.min(1, { error: "must not be empty" }), text, { error: "must be an object: host path → path below /app" }).optional(),
+  binds: z
+    .record(text.min(1, { error: "must not be empty" }), text, { error: "must be an object: host path → path below /app" })
+    .optional(),
   env: z.record(variable, text, { error: "must be an object: name → string" }).optional(),
   port: z.int({ error: PORT() }).min(1, { error: PORT() }).max(65_535, { error: PORT() }).optional(),
   memoryBytes: bytes(64 * MIB).optional(),

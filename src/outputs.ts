@@ -96,7 +96,8 @@ export class OutputCollector {
         break;
       case "execute_reply":
         for (const { source, data } of event.payload) {
-          if (source === "page" && data !== undefined) this.#kept.push({ kind: "display", displayId: undefined, data, metadata: {} });
+          if (source === "page" && data !== undefined)
+            this.#kept.push({ kind: "display", displayId: undefined, data, metadata: {} });
         }
     }
   }

@@ -62,7 +62,8 @@ export async function notReady(engine: Engine, id: string, reason: string): Prom
 async function assertRunning(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
   const state = await engine.inspect(id, signal);
   if (state?.running === true) return;
-  if (state === undefined) throw new IpyboxError("container_start_failed", `Container ${id.slice(0, 12)} was removed while it started.`);
+  if (state === undefined)
+    throw new IpyboxError("container_start_failed", `Container ${id.slice(0, 12)} was removed while it started.`);
   const memory = state.oomKilled ? ", out of memory: raise memoryBytes" : "";
   throw await notReady(engine, id, `ended with status ${state.exitCode ?? "unknown"} while it started${memory}`);
 }

@@ -86,6 +86,11 @@ class KernelShell(InteractiveShell):
         self.error = describe_exception(etype, evalue, stb, self.compile)
         self.channel.message({"type": "error", **self.error})
 
+    def _format_exception_for_storage(self, exception: BaseException, *_: Any, **__: Any) -> dict:
+        """For IPython's history: what was shown. Rendering it again costs as much, and may raise."""
+        error = self.error or {"ename": type(exception).__name__, "evalue": "", "traceback": []}
+        return {key: error[key] for key in ("ename", "evalue", "traceback")}
+
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
         etype, evalue, _ = self._get_exc_info(exc_tuple)
         try:

@@ -2,9 +2,16 @@ import type { AgentConfig } from "../protocol/agent-config.ts";
 import type { KernelSpec } from "../protocol/requests.ts";
 
 /** Of the agent's own environment, what is not the image's or the users'. */
-const OWN_VARIABLES: ReadonlySet<string> = new Set(
-  ["HOSTNAME", "HOME", "USER", "PWD", "OLDPWD", "SHLVL", "_", "DEBIAN_FRONTEND"],
-);
+const OWN_VARIABLES: ReadonlySet<string> = new Set([
+  "HOSTNAME",
+  "HOME",
+  "USER",
+  "PWD",
+  "OLDPWD",
+  "SHLVL",
+  "_",
+  "DEBIAN_FRONTEND",
+]);
 
 /** Checks what the SDK sends; throws a TypeError that names the field. */
 export function parseAgentConfig(text: string): AgentConfig {

@@ -46,7 +46,6 @@ export class Kernel {
   #last = 0;
   #nextSequence = 1;
   #process: KernelProcess | undefined;
-  #starting = false;
   #stateLost = false;
   #oomKills = 0;
   #escalation: NodeJS.Timeout | undefined;

@@ -72,6 +72,10 @@ export class Kernels {
     if (!this.#kernels.has(kernel.id)) return;
     const left = (this.#clients.get(kernel) ?? 1) - 1;
     this.#clients.set(kernel, left);
-    if (left === 0) this.#graces.set(kernel, setTimeout(() => this.remove(kernel), GRACE_MS));
+    if (left === 0)
+      this.#graces.set(
+        kernel,
+        setTimeout(() => this.remove(kernel), GRACE_MS),
+      );
   }
 }

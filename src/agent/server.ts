@@ -22,7 +22,9 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   });
   const authorized = ({ headers }: IncomingMessage): boolean => {
     const [scheme, token] = (headers.authorization ?? "").split(" ", 2);
-    const given = createHash("sha256").update(token ?? "").digest();
+    const given = createHash("sha256")
+      .update(token ?? "")
+      .digest();
     return scheme === "Bearer" && given.length === tokenHash.length && timingSafeEqual(given, tokenHash);
   };
 

@@ -48,7 +48,8 @@ class BuildDisplay {
       log(progress.text);
       return;
     }
-    if (progress.kind === "step") this.#step = `[${progress.step}/${progress.steps}] ${progress.text.replace(/\s+/g, " ").slice(0, 70)}`;
+    if (progress.kind === "step")
+      this.#step = `[${progress.step}/${progress.steps}] ${progress.text.replace(/\s+/g, " ").slice(0, 70)}`;
     if (this.#isTerminal) this.#redraw(progress.kind === "output" ? `${this.#step} · ${progress.text.trim()}` : this.#step);
     else if (progress.kind === "step") log(this.#step);
   }

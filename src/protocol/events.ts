@@ -13,13 +13,7 @@ export interface TracebackFrame {
 }
 
 /** What happens in an execution, in order: Jupyter's message names, with the content beside them. */
-export type ExecutionEvent =
-  | StreamEvent
-  | DisplayEvent
-  | ExecuteResultEvent
-  | ClearOutputEvent
-  | ErrorEvent
-  | ExecuteReplyEvent;
+export type ExecutionEvent = StreamEvent | DisplayEvent | ExecuteResultEvent | ClearOutputEvent | ErrorEvent | ExecuteReplyEvent;
 
 /** Text that was written to standard output or standard error. */
 export interface StreamEvent {

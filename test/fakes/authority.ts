@@ -22,7 +22,11 @@ export async function makeAuthority(directory: string): Promise<Authority> {
     path,
     pem: await readFile(path, "utf8"),
     async issue(name, subjectAltName) {
-      const [ownKey, request, cert] = ["key", "csr", "cert"].map((kind) => join(directory, `${name}-${kind}.pem`)) as [string, string, string];
+      const [ownKey, request, cert] = ["key", "csr", "cert"].map((kind) => join(directory, `${name}-${kind}.pem`)) as [
+        string,
+        string,
+        string,
+      ];
       const extensions = join(directory, `${name}.ext`);
       await writeFile(extensions, `subjectAltName=${subjectAltName}\nbasicConstraints=CA:FALSE\n`);
       await openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", ownKey, "-out", request, "-subj", `/CN=${name}`);

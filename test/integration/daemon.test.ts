@@ -114,7 +114,12 @@ describe("a container runs on a daemon that is reached", () => {
     const authority = await makeAuthority(directory);
     const server = await authority.issue("server", "IP:127.0.0.1");
     const client = await authority.issue("client", "DNS:client");
-    await using forwarder = await tlsForwarder(SOCKET, { ...server, ca: authority.pem, requestCert: true, rejectUnauthorized: true });
+    await using forwarder = await tlsForwarder(SOCKET, {
+      ...server,
+      ca: authority.pem,
+      requestCert: true,
+      rejectUnauthorized: true,
+    });
     const certificates = join(directory, "certificates");
     await mkdir(certificates);
     await writeFile(join(certificates, "ca.pem"), authority.pem);

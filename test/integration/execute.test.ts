@@ -126,7 +126,9 @@ describe("IPython", () => {
   it("lets tasks of a cell go on between cells", async () => {
     verifies("EXEC-06");
     await using client = await sandbox.connect();
-    await client.execute("import asyncio\ndone = False\nasync def later():\n    global done\n    await asyncio.sleep(0.05)\n    done = True\ntask = asyncio.create_task(later())\nawait asyncio.sleep(0)");
+    await client.execute(
+      "import asyncio\ndone = False\nasync def later():\n    global done\n    await asyncio.sleep(0.05)\n    done = True\ntask = asyncio.create_task(later())\nawait asyncio.sleep(0)",
+    );
     const { text } = await client.execute("import time\ntime.sleep(0)\nawait task\ndone");
     expect(text).toBe("True");
   });

@@ -67,7 +67,7 @@ describe("a stream", () => {
       "    os.write(2, f'w{i} '.encode())",
       "    print(f'e{i}', end=' ', file=sys.stderr)",
       "    libc.write(1, f'c{i} '.encode(), len(f'c{i} '))",
-      "    subprocess.run(f'printf \"s{i} \"; printf \"t{i} \" >&2; printf \"u{i} \"', shell=True)",
+      '    subprocess.run(f\'printf "s{i} "; printf "t{i} " >&2; printf "u{i} "\', shell=True)',
     ].join("\n");
     const execution = client.submit(code);
     const text = (await collect(execution.stream())).join("");
@@ -134,7 +134,8 @@ describe("events", () => {
   it("are what a notebook would see", async () => {
     verifies("STREAM-05");
     await using client = await sandbox.connect();
-    const code = "print('out')\nh = display('one', display_id=True)\nh.update('two')\nfrom IPython.display import clear_output\nclear_output(wait=True)\n41 + 1";
+    const code =
+      "print('out')\nh = display('one', display_id=True)\nh.update('two')\nfrom IPython.display import clear_output\nclear_output(wait=True)\n41 + 1";
     const events = await collect(client.submit(code).events());
     expect(events.map((event) => event.type)).toEqual([
       "stream",
@@ -153,9 +154,21 @@ describe("events", () => {
 describe("what was printed before the end of a process", () => {
   it.each([
     ["os._exit", "import os\nprint('kept', end='')\nos._exit(7)", { reason: "exited", exitCode: 7, signal: null }],
-    ["SIGKILL", "import os\nprint('kept', end='')\nos.kill(os.getpid(), 9)", { reason: "signalled", exitCode: null, signal: "SIGKILL" }],
-    ["SIGSEGV", "import ctypes\nprint('kept', end='')\nctypes.string_at(0)", { reason: "signalled", exitCode: null, signal: "SIGSEGV" }],
-    ["SIGKILL after C code", "import os\nos.write(1, b'kept')\nos.kill(os.getpid(), 9)", { reason: "signalled", signal: "SIGKILL" }],
+    [
+      "SIGKILL",
+      "import os\nprint('kept', end='')\nos.kill(os.getpid(), 9)",
+      { reason: "signalled", exitCode: null, signal: "SIGKILL" },
+    ],
+    [
+      "SIGSEGV",
+      "import ctypes\nprint('kept', end='')\nctypes.string_at(0)",
+      { reason: "signalled", exitCode: null, signal: "SIGSEGV" },
+    ],
+    [
+      "SIGKILL after C code",
+      "import os\nos.write(1, b'kept')\nos.kill(os.getpid(), 9)",
+      { reason: "signalled", signal: "SIGKILL" },
+    ],
   ])("by %s is not lost", async (_, code, facts) => {
     verifies("STREAM-06");
     await using client = await sandbox.connect();
@@ -169,7 +182,10 @@ describe("what was printed before the end of a process", () => {
 
   it.each([
     ["a stop", "import os, signal\nprint('kept', end='')\nos.kill(os.getpid(), signal.SIGSTOP)"],
-    ["C code that keeps the GIL", "import ctypes, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\nprint('kept', end='')\nctypes.PyDLL(None).pause()"],
+    [
+      "C code that keeps the GIL",
+      "import ctypes, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\nprint('kept', end='')\nctypes.PyDLL(None).pause()",
+    ],
   ])("by %s reaches the reader while the process hangs", async (_, code) => {
     verifies("STREAM-06");
     await using client = await sandbox.connect();

@@ -1,7 +1,14 @@
 import { createServer, type Server } from "node:net";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
-import { ContainerDiedError, ExecutionClient, ExecutionContainer, ExecutionError, ExecutionTimeoutError, IpyboxError } from "ipybox";
+import {
+  ContainerDiedError,
+  ExecutionClient,
+  ExecutionContainer,
+  ExecutionError,
+  ExecutionTimeoutError,
+  IpyboxError,
+} from "ipybox";
 import { verifies } from "../requirements.ts";
 import { rejection, useContainer } from "./sandbox.ts";
 
@@ -205,7 +212,10 @@ describe("a client that is misused", () => {
     await client.connect();
     for (const code of [undefined, null, 5, {}]) {
       const error = await rejection(client.execute(code as unknown as string), IpyboxError);
-      expect(error).toMatchObject({ code: "invalid_option", message: expect.stringContaining("code must be a string") as string });
+      expect(error).toMatchObject({
+        code: "invalid_option",
+        message: expect.stringContaining("code must be a string") as string,
+      });
     }
     const options = [{ timeoutMs: -1 }, { timeoutMs: "5" }, { timeoutMs: 0 }, { timeout: 5 }, { maxOutputBytes: 1.5 }];
     for (const given of options) {

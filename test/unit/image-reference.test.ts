@@ -28,9 +28,20 @@ test("a registry's port is not mistaken for a tag", () => {
   });
 });
 
-test.each(["", "Box", "box:", "box::v1", "box:v 1", ":v1", "a//b", "/box", "box@", "box@sha256:12", "-box", "box\n", "https://r/box"])(
-  "%j is refused",
-  (given) => {
-    expect(() => fullImageName(given, "base")).toThrow(/^base is ".*", which is no name of an image/);
-  },
-);
+test.each([
+  "",
+  "Box",
+  "box:",
+  "box::v1",
+  "box:v 1",
+  ":v1",
+  "a//b",
+  "/box",
+  "box@",
+  "box@sha256:12",
+  "-box",
+  "box\n",
+  "https://r/box",
+])("%j is refused", (given) => {
+  expect(() => fullImageName(given, "base")).toThrow(/^base is ".*", which is no name of an image/);
+});

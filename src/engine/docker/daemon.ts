@@ -40,9 +40,13 @@ function get<T>(docker: Docker, path: string, abortSignal: AbortSignal): Promise
 function settleVersion(docker: Docker, version: Docker.DockerVersion, endpoint: Endpoint): void {
   const { ApiVersion: newest, MinAPIVersion: oldest, Version: release } = version;
   if (typeof newest !== "string" || !/^\d+\.\d+$/.test(newest)) {
-    throw new IpyboxError("daemon_unreachable", `What answers at ${endpoint.url} is no Docker daemon. Check ${endpoint.source}.`, {
-      details: { dockerHost: endpoint.url, source: endpoint.source },
-    });
+    throw new IpyboxError(
+      "daemon_unreachable",
+      `What answers at ${endpoint.url} is no Docker daemon. Check ${endpoint.source}.`,
+      {
+        details: { dockerHost: endpoint.url, source: endpoint.source },
+      },
+    );
   }
   if (compareVersions(newest, OLDEST_API) < 0) {
     throw new IpyboxError(
