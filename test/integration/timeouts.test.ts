@@ -211,7 +211,7 @@ describe("a client that is misused", () => {
     await client.connect();
     await client.connect();
     for (const code of [undefined, null, 5, {}]) {
-      const error = await rejection(client.execute(code as unknown as string), IpyboxError);
+      const error = await rejection(client.execute(code as string), IpyboxError);
       expect(error).toMatchObject({
         code: "invalid_option",
         message: expect.stringContaining("code must be a string") as string,
