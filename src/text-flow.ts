@@ -1,4 +1,4 @@
-import type { MimeBundle } from "./protocol/events.ts";
+import type { ExecutionEvent, MimeBundle } from "./protocol/events.ts";
 import { IMAGE_TYPES } from "./result-image.ts";
 
 /**
@@ -32,4 +32,26 @@ export function textOf(data: MimeBundle): string | undefined {
   if (IMAGE_TYPES.some((type) => type in data)) return undefined;
   const text = data["text/plain"];
   return typeof text === "string" ? text : undefined;
+}
+
+/** What an event adds to the text. */
+export function* textsOf(event: ExecutionEvent, flow: TextFlow): Generator<string> {
+  switch (event.type) {
+    case "stream":
+      yield flow.stream(event.text);
+      break;
+    case "display_data":
+    case "execute_result": {
+      const text = textOf(event.data);
+      if (text !== undefined) yield flow.value(text);
+      break;
+    }
+    case "execute_reply":
+      for (const { source, data } of event.payload) {
+        const text = source === "page" && data !== undefined ? textOf(data) : undefined;
+        if (text !== undefined) yield flow.value(text);
+      }
+      break;
+    default:
+  }
 }
