@@ -176,6 +176,10 @@ export class Link {
   #control(control: Control): void {
     if (control.type === "execution_not_found") this.#events?.onNotFound(control.execution);
     if (control.type !== "closed") return;
+    if (control.code === "container_culled") {
+      this.#lose(new ContainerDiedError(control.message));
+      return;
+    }
     const gone = control.code === "kernel_not_found" || control.code === "kernel_culled";
     this.#lose(
       new IpyboxError(gone ? "kernel_not_found" : "protocol_violation", `The agent closed the connection: ${control.message}.`),

@@ -81,6 +81,8 @@ export interface ExecutionContainerOptions {
   readonly dockerHost?: string | undefined;
   /** Time from the container's start until code can be executed, in milliseconds. Default 30,000. */
   readonly startTimeoutMs?: number | undefined;
+  /** Ends the container, and removes it, when no cell has run in it for so long, in milliseconds. Default: never. */
+  readonly idleTimeoutMs?: number | undefined;
   /** Gives up a `run()` that is under way: the container is removed. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -102,6 +104,7 @@ const schema: z.ZodObject = z.strictObject({
   showPullProgress: z.boolean({ error: "must be true or false" }).optional(),
   dockerHost: text.optional(),
   startTimeoutMs: z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more" }).optional(),
+  idleTimeoutMs: z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more" }).optional(),
   signal: abortSignal.optional(),
 });
 

@@ -27,6 +27,30 @@ export class TextFlow {
   }
 }
 
+/**
+ * The final state of a text with carriage returns and backspaces, as a terminal or a notebook shows it: of a progress bar its
+ * last line.
+ */
+export function settle(text: string): string {
+  if (!text.includes("\r") && !text.includes("\b")) return text;
+  return text
+    .replaceAll("\r\n", "\n")
+    .split("\n")
+    .map((line) => (line.includes("\r") || line.includes("\b") ? overwrite(line) : line))
+    .join("\n");
+}
+
+function overwrite(line: string): string {
+  const cells: string[] = [];
+  let at = 0;
+  for (const character of line) {
+    if (character === "\r") at = 0;
+    else if (character === "\b") at = Math.max(0, at - 1);
+    else cells[at++] = character;
+  }
+  return cells.join("");
+}
+
 /** What a bundle adds to the text: nothing when it is an image. */
 export function textOf(data: MimeBundle): string | undefined {
   if (IMAGE_TYPES.some((type) => type in data)) return undefined;

@@ -128,12 +128,15 @@ class Kernel:
 
     def _answer(self, execution: int, request: dict) -> None:
         """A question about the kernel's state: it is answered in its turn, and prints nothing."""
+        content: dict
+        buffers: list[tuple[list, bytes]] = []
         try:
+            self._channel.running = execution
             content, buffers = self._questions[request["type"]](request)
-        except Exception as error:
+        except BaseException as error:  # a property or a __getattr__ of the user's may do anything
             name, text = type(error).__name__, exception_text(error)
-            content, buffers = {"type": "error_reply", "status": "error", "ename": name, "evalue": text}, []
-        self._channel.reply(execution, content, buffers)
+            content = {"type": "error_reply", "status": "error", "ename": name, "evalue": text}
+        self._reply(content, buffers)
 
     def _fork(self, execution: int, request: dict) -> None:
         """Forks this kernel as often as asked. Each new one goes on here, too, and takes its own requests."""
@@ -189,7 +192,7 @@ class Kernel:
             reply |= {"status": "error", **error, "payload": shell.payloads}
         self._reply(reply)
 
-    def _reply(self, reply: dict) -> None:
+    def _reply(self, reply: dict, buffers: list[tuple[list, bytes]] | None = None) -> None:
         """Sends the last message of an execution; from here on an interrupt has nothing to end."""
         while True:
             try:
@@ -197,7 +200,7 @@ class Kernel:
                 break
             except KeyboardInterrupt:
                 continue
-        self._channel.reply(execution, reply)
+        self._channel.reply(execution, reply, buffers)
 
     def _run_coroutine(self, coroutine: Any) -> Any:
         """Runs a cell with top-level ``await``. An interrupt cancels it, so that it can clean up."""

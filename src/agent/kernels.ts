@@ -99,6 +99,11 @@ export class Kernels {
     kernel.output.attach(connection, id, after);
   }
 
+  /** Removes all kernels; `code` and `reason` tell the clients why. */
+  close(code: string, reason: string): void {
+    for (const entry of this.#entries.values()) this.#remove(entry, code, reason);
+  }
+
   #create(id: string, terms: KernelTerms, first?: StartProcess): Entry {
     const env = { ...this.#spec.env, IPYBOX_KERNEL_ID: id };
     const kernel = new Kernel(id, (events) => this.#zygote.fork({ ...this.#spec, env }, events));

@@ -5,6 +5,7 @@ import { WebSocketServer } from "ws";
 import { CONFIG_PATH, HEALTH_PATH } from "../protocol/agent-config.ts";
 import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
 import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
+import { endWhenIdle } from "./idle.ts";
 import { Kernels } from "./kernels.ts";
 import { readKernelUrl } from "./kernel-url.ts";
 import type { Zygote } from "./zygote.ts";
@@ -34,7 +35,9 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       return;
     }
     try {
-      kernels = new Kernels(zygote, kernelSpec(parseAgentConfig(await readBody(request)), process.env));
+      const config = parseAgentConfig(await readBody(request));
+      kernels = new Kernels(zygote, kernelSpec(config, process.env));
+      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, config.idleTimeoutMs);
     } catch (error) {
       response.writeHead(400).end(String(error));
       return;
