@@ -1,0 +1,76 @@
+import { copyFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Cell } from "../compatibility/cell.ts";
+import { corpus } from "../compatibility/corpus.ts";
+import { type Message, messagesOf } from "../compatibility/messages.ts";
+import { codeOf, messagesPerCell, packagesOf, type Session, sessionsOf } from "../compatibility/sessions.ts";
+import { transcript } from "../compatibility/transcript.ts";
+import { verifies } from "../requirements.ts";
+import { useContainer } from "./sandbox.ts";
+
+const directory = await mkdtemp(join(tmpdir(), "ipybox-compatibility-"));
+const shared = join(directory, "shared");
+const sandbox = useContainer({ binds: { [shared]: "compatibility" } });
+const sessions = sessionsOf(corpus);
+const reference = new Map<Cell, Message[]>();
+const ours = new Map<Cell, Message[]>();
+
+beforeAll(async () => {
+  await install();
+  await Promise.all([runReference(), runOurs()]);
+}, 300_000);
+
+afterAll(() => rm(directory, { recursive: true }));
+
+/** The users' packages for both kernels, and ipykernel where only it finds its own. */
+async function install(): Promise<void> {
+  await using client = await sandbox.connect();
+  await client.execute(`!pip install -q ${packagesOf(corpus).join(" ")}`, { timeoutMs: null });
+  await client.execute("!pip install -q --target /tmp/reference ipykernel", { timeoutMs: null });
+}
+
+async function runReference(): Promise<void> {
+  const driver = fileURLToPath(new URL("../compatibility/reference.py", import.meta.url));
+  await copyFile(driver, join(shared, "reference.py"));
+  const code = sessions.map((session, index) => codeOf(session, "reference", index));
+  await writeFile(join(shared, "cells.json"), JSON.stringify(code));
+  await using client = await sandbox.connect();
+  const command = "python compatibility/reference.py compatibility/cells.json /tmp/compatibility/messages.json";
+  // First the IPython of our own kernel: both sides must have the same.
+  const { text } = await client.execute(
+    `!mkdir -p /tmp/compatibility && PYTHONPATH=/opt/ipybox/python:/tmp/reference ${command}\nprint(open('/tmp/compatibility/messages.json').read())`,
+    { timeoutMs: null },
+  );
+  const answers = JSON.parse(text ?? "") as Message[][][];
+  sessions.forEach((session, index) => add(reference, session, answers[index] ?? []));
+}
+
+async function runOurs(): Promise<void> {
+  for (const [index, session] of sessions.entries()) {
+    await using client = await sandbox.connect();
+    const answers: Message[][] = [];
+    for (const code of codeOf(session, "ours", index)) answers.push(await messagesOf(client, code));
+    add(ours, session, answers);
+  }
+}
+
+function add(all: Map<Cell, Message[]>, session: Session, answers: readonly Message[][]): void {
+  for (const [cell, messages] of messagesPerCell(session, answers)) all.set(cell, messages);
+}
+
+describe.each(corpus)("$name", ({ cells }) => {
+  it.each(cells)("$name", (cell) => {
+    verifies("OUT-01");
+    const [expected, actual] = [reference, ours].map((all) => transcript(all.get(cell) ?? []));
+    expect(expected).not.toEqual([]);
+    if (cell.difference === undefined) {
+      expect(actual).toEqual(expected);
+    } else {
+      expect(actual).not.toEqual(expected);
+      expect(actual?.join("\n")).toContain(cell.difference.ours);
+    }
+  });
+});
