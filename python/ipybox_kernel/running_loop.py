@@ -33,13 +33,14 @@ class CellLoop:
         global _cell_loop
         if self._loop is None or self._loop.is_closed() or self._pid != os.getpid():
             self._loop, self._pid = runner(_running_loop()), os.getpid()
+        outer = _cell_loop  # a cell may run cells
         _cell_loop = self._loop
         _set_running_loop(_cell_loop)
         try:
             yield
         finally:
-            _cell_loop = None
-            _set_running_loop(None)
+            _cell_loop = outer
+            _set_running_loop(outer)
 
 
 class NamedRunner:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pdb
 import signal
 import site
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
+from IPython.core import debugger
 from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
@@ -69,6 +71,7 @@ class ZMQInteractiveShell(InteractiveShell):
         site.sethelper()
         site.setcopyright()
         let_cells_run_loops()
+        _use_interruptible_debugger()
         shell = cls.instance(config=config, ipython_dir=IPYTHON_DIR)
         shell.extension_manager.load_extension("storemagic")
         shell.rehearse("1 + 1", "print('warm')")
@@ -127,9 +130,13 @@ class ZMQInteractiveShell(InteractiveShell):
         return {key: error[key] for key in ("ename", "evalue", "traceback")}
 
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
+        before = self.error
         try:
             super().showtraceback(exc_tuple, *args, **kwargs)
-        except Exception:  # a broken __str__ or source file must not hide that the cell failed
+        except Exception as error:  # a broken __str__ or source file must not hide that the cell failed
+            if self.error is not before:  # shown; it is the debugger of `%pdb` that failed
+                print(f"{type(error).__name__}: {error}", file=sys.stderr)
+                return
             etype, evalue, _ = self._get_exc_info(exc_tuple)
             self._showtraceback(etype, evalue, [f"{etype.__name__}: its traceback can't be shown"])
 
@@ -214,6 +221,12 @@ class ZMQInteractiveShell(InteractiveShell):
             raise
         if self.system_raise_on_error and process.returncode != 0:
             raise subprocess.CalledProcessError(process.returncode, cmd)
+
+
+def _use_interruptible_debugger() -> None:
+    """Python's own debugger goes on waiting for its next command when the cell is interrupted."""
+    pdb.Pdb = debugger.Pdb = debugger.InterruptiblePdb  # type: ignore[misc]
+    pdb.set_trace = debugger.set_trace
 
 
 def _end(process: subprocess.Popen) -> None:

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Cell } from "../compatibility/cell.ts";
 import { corpus } from "../compatibility/corpus.ts";
-import { type Message, messagesOf } from "../compatibility/messages.ts";
+import { answersOf, type Message } from "../compatibility/messages.ts";
 import { codeOf, messagesPerCell, packagesOf, type Session, sessionsOf } from "../compatibility/sessions.ts";
 import { transcript } from "../compatibility/transcript.ts";
 import { verifies } from "../requirements.ts";
@@ -51,9 +51,7 @@ async function runReference(): Promise<void> {
 async function runOurs(): Promise<void> {
   for (const [index, session] of sessions.entries()) {
     await using client = await sandbox.connect();
-    const answers: Message[][] = [];
-    for (const code of codeOf(session, "ours", index)) answers.push(await messagesOf(client, code));
-    add(ours, session, answers);
+    add(ours, session, await answersOf(client, codeOf(session, "ours", index)));
   }
 }
 

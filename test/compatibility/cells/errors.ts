@@ -159,6 +159,10 @@ export const errors: Topic = {
       name: "a render traceback of the exception's own",
       code: "class R(Exception):\n    def _render_traceback_(self): return ['rendered', 'by itself']\nraise R('x')",
     },
-    { name: "a UsageError", code: "from IPython.core.error import UsageError\nraise UsageError('used wrongly')" },
+    {
+      name: "a UsageError",
+      code: "from IPython.core.error import UsageError\nraise UsageError('used wrongly')",
+      difference: { reason: "error-event", ours: "error: UsageError: used wrongly" },
+    },
   ],
 };

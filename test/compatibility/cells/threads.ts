@@ -39,7 +39,7 @@ export const threads: Topic = {
         ),
         "go.set()\nprinted.wait()\nthread.join()\nprint('second')",
       ],
-      difference: { reason: "late-output", ours: "second" },
+      difference: { reason: "late-output", ours: "stdout: first\nfrom the first cell" },
     },
     { name: "a timer", code: "import threading\ntimer = threading.Timer(0.001, print, ('rung',))\ntimer.start()\ntimer.join()" },
     {
