@@ -80,7 +80,7 @@ class ZMQInteractiveShell(InteractiveShell):
     def rehearse(self, *cells: str) -> None:
         """Runs cells for what they import and cache, and forgets them."""
         self.connect(_Silence())
-        module_doc = self.user_module.__doc__
+        of_the_module = {name: value for name, value in self.user_ns.items() if name.startswith("__")}
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = open(os.devnull, "w")
         for cell in cells:
@@ -88,7 +88,7 @@ class ZMQInteractiveShell(InteractiveShell):
         sys.stdout.close()
         sys.stdout, sys.stderr = streams
         self.reset(new_session=True)
-        self.user_module.__doc__ = module_doc
+        self.user_ns.update(of_the_module)
         self.execution_count = 1
         self.error = None
         self.payloads.clear()

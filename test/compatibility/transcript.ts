@@ -113,8 +113,10 @@ function json(value: unknown): string {
   );
 }
 
+const COLOUR = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, "g");
+
 function withoutColours(text: string): string {
-  return text.replaceAll(/\u001b\[[0-9;]*m/g, "");
+  return text.replaceAll(COLOUR, "");
 }
 
 /** What has another value in every process. */
@@ -125,7 +127,7 @@ const REPLACED: readonly (readonly [RegExp, string])[] = [
   [/\b0x[0-9a-f]{6,}/g, "<address>"],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<id>"],
   [/\b(?:[0-9a-f]{16}|[0-9a-f]{32})\b/g, "<id>"],
-  [/\b\d+(?:\.\d+)? (?:ns|[µμu]s|ms|s)\b/g, "<time>"],
+  [/\b\d+(?:\.\d+)?(?:e\+\d+)? (?:ns|[µμu]s|ms|s)\b/g, "<time>"],
 ];
 
 function general(text: string): string {

@@ -53,5 +53,25 @@ export const descriptors: Topic = {
       difference: { reason: "frames-below", ours: "stderr: " },
     },
     { name: "reading from standard input", code: "import sys\nsys.stdin.read()" },
+    {
+      name: "a subprocess that is given sys.stdout",
+      code: "import subprocess, sys\nsubprocess.run(['echo', 'by stdout'], stdout=sys.stdout).returncode",
+      difference: { reason: "fileno", ours: "stdout: by stdout" },
+    },
+    {
+      name: "/dev/stdout and /dev/stderr by name",
+      code: "import io\nwith io.open('/dev/stdout', 'w') as out: out.write('by name\\n')\nwith io.open('/dev/stderr', 'w') as out: out.write('by name\\n')",
+    },
+    { name: "/dev/stderr in a shell", code: "%%bash\necho 'to stderr' > /dev/stderr" },
+    {
+      name: "a signal's handler that raises",
+      code: lines(
+        "import signal, time",
+        "def ring(*_): raise TimeoutError('rung')",
+        "kept = signal.signal(signal.SIGALRM, ring)",
+        "signal.setitimer(signal.ITIMER_REAL, 0.01)",
+        "time.sleep(5)",
+      ),
+    },
   ],
 };

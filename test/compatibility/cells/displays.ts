@@ -213,5 +213,18 @@ export const displays: Topic = {
       ),
     },
     { name: "displays when the cell fails", code: "display('before')\n1 / 0" },
+    {
+      name: "the functions for each type",
+      code: "from IPython.display import *\ndisplay_html('<b>', raw=True)\ndisplay_markdown('# md', raw=True)\ndisplay_latex('$x$', raw=True)\ndisplay_json({'a': 1}, raw=True)\ndisplay_javascript('js()', raw=True)\ndisplay_svg('<svg/>', raw=True)\ndisplay_pretty('pretty', raw=True)",
+    },
+    {
+      name: "include as a type's function",
+      code: "from IPython.display import display_html\nclass C:\n    def _repr_html_(self): return '<c>'\ndisplay_html(C())",
+    },
+    { name: "a retina image", code: `${png}\nfrom IPython.display import Image\nImage(bytes_of_png, retina=True)` },
+    {
+      name: "an SVG of a file",
+      code: "open('small.svg', 'w').write('<svg xmlns=\"http://www.w3.org/2000/svg\"/>')\nfrom IPython.display import SVG\nSVG(filename='small.svg')",
+    },
   ],
 };

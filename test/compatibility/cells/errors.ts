@@ -164,5 +164,32 @@ export const errors: Topic = {
       code: "from IPython.core.error import UsageError\nraise UsageError('used wrongly')",
       difference: { reason: "error-event", ours: "error: UsageError: used wrongly" },
     },
+    {
+      name: "an excepthook of the user's",
+      code: [
+        "import sys\nkept = sys.excepthook\nsys.excepthook = lambda *args: print('hooked')",
+        "1 / 0",
+        "sys.excepthook = kept",
+      ],
+    },
+    {
+      name: "an exception with an html of its own",
+      code: "class H(Exception):\n    def _repr_html_(self): return '<b>'\nraise H('shown as text')",
+    },
+    {
+      name: "an error in an asynchronous generator",
+      code: "async def g():\n    yield 1\n    raise ValueError('async gen')\nasync for _ in g(): pass",
+    },
+    {
+      name: "an error while another is handled in a function",
+      code: "def handle():\n    try: {}['missing']\n    except KeyError as error: raise LookupError('wrapped') from error\nhandle()",
+      difference: { reason: "traceback-surroundings", ours: "error: LookupError: wrapped" },
+    },
+    {
+      name: "an assertion of numpy",
+      code: "import numpy as np\nnp.testing.assert_array_equal([1, 2], [1, 3])",
+      requires: ["numpy"],
+    },
+    { name: "__file__", code: "__file__" },
   ],
 };

@@ -30,7 +30,7 @@ export const magics: Topic = {
     { name: "%set_env", code: "x = 3\n%set_env CORPUS={x}" },
     {
       name: "%cd and %pwd",
-      code: ["import os\nos.makedirs('inner', exist_ok=True)\n%cd inner", "%pwd", "%cd -", "%cd no/such/directory"],
+      code: ["import os\nos.makedirs('inner', exist_ok=True)\n%cd -q .\n%cd inner", "%pwd", "%cd -", "%cd no/such/directory"],
     },
     {
       name: "%pushd, %popd and %dirs",
@@ -234,6 +234,31 @@ export const magics: Topic = {
       name: "%%time in a magic that fails",
       code: "%%time\n%nosuchmagic",
       difference: { reason: "error-event", ours: "error: UsageError: Line magic function" },
+    },
+    {
+      name: "%notebook with outputs",
+      code: [
+        "%reset -f",
+        "print('printed')",
+        "1 + 1",
+        "1 / 0",
+        "%notebook outputs.ipynb",
+        "import json\n[[output['output_type'] for output in cell['outputs']] for cell in json.load(open('outputs.ipynb'))['cells'] if cell['source'] in (['print(\\'printed\\')'], 'print(\\'printed\\')', '1 + 1', '1 / 0')]",
+      ],
+      difference: { reason: "notebook-outputs", ours: "text/plain: [[]]" },
+    },
+    { name: "%dhist", code: "%dhist 1" },
+    { name: "%xmode Docs", code: ["%xmode Docs", "1 / 0", "%xmode Context"] },
+    {
+      name: "a range of the history by number",
+      code: ["'ranged'", "n = len(In) - 2\nget_ipython().run_line_magic('history', f'{n}')"],
+    },
+    {
+      name: "the history by the manager",
+      code: [
+        "'tail'",
+        'list(get_ipython().history_manager.get_tail(1))[0][2], list(get_ipython().history_manager.search("\'tai*"))[-1][2]',
+      ],
     },
   ],
 };

@@ -109,5 +109,40 @@ export const plots: Topic = {
       requires,
     },
     { name: "an exception while drawing", code: plot("plt.figure(figsize=(1, 1))", "plt.title(r'$\\frac{1$');"), requires },
+    {
+      name: "pause and ion",
+      code: [
+        "import matplotlib.pyplot as plt\nplt.ion()\nplt.figure(figsize=(1, 1)); plt.plot([1])\nplt.pause(0.01)",
+        "plt.ioff()",
+      ],
+      requires,
+    },
+    {
+      name: "a backend that needs a screen",
+      code: ["import matplotlib\nmatplotlib.use('TkAgg')", "matplotlib.get_backend()"],
+      requires,
+      fresh: true,
+    },
+    {
+      name: "tight_layout off",
+      code: [
+        "%config InlineBackend.print_figure_kwargs = {'bbox_inches': None}",
+        plot("plt.figure(figsize=(3, 2), dpi=100); plt.plot([1]);"),
+      ],
+      requires,
+      fresh: true,
+    },
+    {
+      name: "display between figures",
+      code: plot(
+        "plt.figure(figsize=(1, 1)); plt.plot([1])",
+        "print('between')",
+        "display('shown')",
+        "plt.figure(figsize=(1, 1)); plt.plot([2])",
+        "plt.show()",
+        "print('end')",
+      ),
+      requires,
+    },
   ],
 };

@@ -74,5 +74,20 @@ export const results: Topic = {
       ],
     },
     { name: "the text of the cell itself", code: "In[-1]" },
+    { name: "sys.displayhook, called", code: "import sys\nsys.displayhook('by hook')" },
+    {
+      name: "a cell run by a cell",
+      code: "done = get_ipython().run_cell('inner = 5\\ninner')\ndone.success, done.result, inner",
+    },
+    {
+      name: "a failing cell run by a cell",
+      code: "done = get_ipython().run_cell('1 / 0')\ndone.success, repr(done.error_in_exec)",
+    },
+    {
+      name: "user_ns and its hidden names",
+      code: "sorted(name for name in get_ipython().user_ns_hidden if not name.startswith('_'))",
+    },
+    { name: "names that start with an underscore", code: "sorted(name for name in globals() if name.startswith('__'))" },
+    { name: "_dh", code: "import os\nlen(_dh), str(_dh[0]) == '/app'" },
   ],
 };

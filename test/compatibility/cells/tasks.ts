@@ -104,5 +104,45 @@ export const tasks: Topic = {
       name: "a display in a task",
       code: ["import asyncio\nasync def show(): display('from the task')\nawait asyncio.create_task(show())"],
     },
+    {
+      name: "a task that prints while a later cell runs",
+      code: [
+        lines(
+          "import asyncio",
+          "go = asyncio.Event()",
+          "async def late():",
+          "    await go.wait()",
+          "    print('from the first cell')",
+          "task = asyncio.create_task(late())",
+          "print('first')",
+        ),
+        "go.set()\nawait task\nprint('second')",
+      ],
+    },
+    {
+      name: "nest_asyncio",
+      code: "import asyncio, nest_asyncio\nnest_asyncio.apply()\nasync def f(): return 8\nasyncio.run(f()), asyncio.get_event_loop().run_until_complete(f())",
+      requires: ["nest_asyncio"],
+      fresh: true,
+    },
+    {
+      name: "nest_asyncio in a cell with await",
+      code: "import asyncio, nest_asyncio\nnest_asyncio.apply()\nasync def f(): return 8\nawait asyncio.sleep(0)\nasyncio.run(f())",
+      requires: ["nest_asyncio"],
+      fresh: true,
+    },
+    {
+      name: "a loop in a thread",
+      code: "import asyncio, threading\nresults = []\nasync def f(): results.append(8)\nthread = threading.Thread(target=lambda: asyncio.run(f()))\nthread.start()\nthread.join()\nresults",
+    },
+    {
+      name: "a coroutine handed to the loop from a thread",
+      code: lines(
+        "import asyncio",
+        "async def f(): return 'threadsafe'",
+        "loop = asyncio.get_running_loop()",
+        "await asyncio.to_thread(lambda: asyncio.run_coroutine_threadsafe(f(), loop).result())",
+      ),
+    },
   ],
 };

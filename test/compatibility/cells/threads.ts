@@ -71,5 +71,16 @@ export const threads: Topic = {
         "caught.getvalue()",
       ),
     },
+    {
+      name: "an excepthook of threads",
+      code: [
+        "import threading\nkept = threading.excepthook\nthreading.excepthook = lambda args: print('hooked:', args.exc_value)",
+        "thread = threading.Thread(target=lambda: 1 / 0)\nthread.start()\nthread.join()\nthreading.excepthook = kept",
+      ],
+    },
+    {
+      name: "sys.exit in a thread",
+      code: "import sys, threading\nthread = threading.Thread(target=sys.exit, args=(3,))\nthread.start()\nthread.join()\nthread.is_alive()",
+    },
   ],
 };
