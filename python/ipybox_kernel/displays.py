@@ -52,7 +52,7 @@ def json_value(value: Any) -> Any:
 
 def _as_json(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key if isinstance(key, str) else json.dumps(key, default=str): _as_json(item) for key, item in value.items()}
+        return {_as_key(key): _as_json(item) for key, item in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return repr(value)
     if value is None or isinstance(value, (str, int, float)):
@@ -67,6 +67,10 @@ def _as_json(value: Any) -> Any:
     if hasattr(value, "__iter__"):
         return [_as_json(item) for item in value]
     return str(value)
+
+
+def _as_key(key: Any) -> str:
+    return key if isinstance(key, str) else json.dumps(key, default=str)
 
 
 class Hooks(threading.local):

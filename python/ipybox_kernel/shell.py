@@ -3,28 +3,28 @@
 import contextlib
 import os
 import pdb
-import signal
 import site
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from subprocess import CalledProcessError
 from typing import Any, NoReturn
 
 from IPython.core import debugger
 from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.error import UsageError
-from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
+from IPython.core.interactiveshell import ExecutionResult, InteractiveShell, InteractiveShellABC
 from traitlets import Any as AnyTrait
 from traitlets import Instance, Type, default, validate
 from traitlets.config import Config
 
+from .cell_loop import CellLoop, NamedRunner
 from .channel import Channel
+from .commands import run_command
 from .displays import KernelDisplayHook, KernelDisplayPublisher
-from .errors import describe_exception, hide_own_frames
+from .errors import describe_exception, exception_text, hide_own_frames
 from .history import SessionHistory
 from .magics import KernelMagics
-from .running_loop import CellLoop, NamedRunner, let_cells_run_loops
 
 #: Root's own, empty: nothing that a cell writes is read when the zygote starts again.
 IPYTHON_DIR = "/run/ipybox/ipython"
@@ -52,7 +52,8 @@ class ZMQInteractiveShell(InteractiveShell):
     error: dict | None = None
     #: What ``exit(…)`` was given.
     keepkernel_on_exit: Any = None
-    _shows_result_failed = False
+    #: Whether the cell's value could not be shown.
+    _result_failed = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._cell_loop = CellLoop()
@@ -70,9 +71,9 @@ class ZMQInteractiveShell(InteractiveShell):
         # What `site` adds to the builtins; the zygote starts without it.
         site.sethelper()
         site.setcopyright()
-        let_cells_run_loops()
         _use_interruptible_debugger()
         shell = cls.instance(config=config, ipython_dir=IPYTHON_DIR)
+        shell._cell_loop.install()
         shell.extension_manager.load_extension("storemagic")
         shell.rehearse("1 + 1", "print('warm')")
         return shell
@@ -102,12 +103,19 @@ class ZMQInteractiveShell(InteractiveShell):
     # --- cells --------------------------------------------------------------------------------
 
     def run_cell(self, *args: Any, **kwargs: Any) -> Any:
-        self._shows_result_failed = False
-        with self._cell_loop.counts_as_running(self.loop_runner):
+        self._result_failed = self.displayhook.showing = False
+        with self._cell_loop.offered(self.loop_runner):
             result = super().run_cell(*args, **kwargs)
-        if result.success and not self._shows_result_failed:
-            self.error = None  # shown, but not what ended the cell
+        if not self._result_failed and not self._ended_with_shown_error(result):
+            self.error = None
         return result
+
+    def _ended_with_shown_error(self, result: ExecutionResult) -> bool:
+        """An error may be shown by code that goes on: by ``%tb``, by ``%run``, by a display."""
+        raised = result.error_before_exec or result.error_in_exec
+        if raised is None or self.error is None:
+            return False
+        return (type(raised).__name__, exception_text(raised)) == (self.error["ename"], self.error["evalue"])
 
     @contextlib.contextmanager
     def _tee(self, channel: str) -> Iterator[None]:
@@ -115,7 +123,7 @@ class ZMQInteractiveShell(InteractiveShell):
         yield
 
     def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
-        self._shows_result_failed |= self.displayhook.showing
+        self._result_failed |= self.displayhook.showing
         self.error = describe_exception(etype, evalue, stb, self.compile)
         self.channel.message({"type": "error", **self.error})
 
@@ -206,37 +214,16 @@ class ZMQInteractiveShell(InteractiveShell):
         if gui not in _LOOPLESS_GUIS:
             raise UsageError(f"Invalid GUI request {gui!r}, valid ones are: {', '.join(map(str, _LOOPLESS_GUIS))}")
 
-    # --- commands -----------------------------------------------------------------------------
-
     def system(self, cmd: str) -> None:  # type: ignore[override]
-        """``!cmd``: a shell that writes to the kernel's own file descriptors, so the order holds."""
-        process: subprocess.Popen | None = None
-        try:
-            with self.channel.uninterrupted():
-                process = subprocess.Popen(self.var_expand(cmd, depth=1), shell=True, executable="/bin/bash")
-            self.user_ns["_exit_code"] = process.wait()
-        except KeyboardInterrupt:
-            if process is not None:
-                _end(process)
-            raise
-        if self.system_raise_on_error and process.returncode != 0:
-            raise subprocess.CalledProcessError(process.returncode, cmd)
+        self.user_ns["_exit_code"] = code = run_command(self.var_expand(cmd, depth=1), self.channel)
+        if self.system_raise_on_error and code != 0:
+            raise CalledProcessError(code, cmd)
 
 
 def _use_interruptible_debugger() -> None:
     """Python's own debugger goes on waiting for its next command when the cell is interrupted."""
     pdb.Pdb = debugger.Pdb = debugger.InterruptiblePdb  # type: ignore[misc]
     pdb.set_trace = debugger.set_trace
-
-
-def _end(process: subprocess.Popen) -> None:
-    """The process group was interrupted; what ignored that, or started later, must not outlive the cell."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(timeout=1)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _show_in_pager(shell: ZMQInteractiveShell, data: Any, start: int, screen_lines: int) -> None:

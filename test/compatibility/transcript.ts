@@ -121,12 +121,13 @@ function withoutColours(text: string): string {
 
 /** What has another value in every process. */
 const REPLACED: readonly (readonly [RegExp, string])[] = [
-  [/\/tmp\/ipykernel_\d+\/\d+\.py|(?:\/[\w/]*\/)?<ipython-input-\d+-[0-9a-f]+>|\b\d{8,10}\.py\b/g, "<cell>"],
+  [/\/tmp\/ipykernel_\d+\/\d+\.py|(?:\/[\w/]*\/)?<ipython-input-\d+-[0-9a-f]+>|\b\d{6,10}\.py\b/g, "<cell>"],
   [/\/tmp\/compatibility\/(?:reference|ours)\/\d+/g, "<directory>"],
   [/\/tmp\/tmp[a-z0-9_]{8}/g, "<temporary>"],
   [/\b0x[0-9a-f]{6,}/g, "<address>"],
   [/\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b/g, "<id>"],
   [/\b(?:[0-9a-f]{16}|[0-9a-f]{32})\b/g, "<id>"],
+  [/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\b/g, "<time>"],
   [/\b\d+(?:\.\d+)?(?:e\+\d+)? (?:ns|[µμu]s|ms|s)\b/g, "<time>"],
 ];
 

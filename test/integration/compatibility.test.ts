@@ -73,3 +73,24 @@ describe.each(corpus)("$name", ({ cells }) => {
     }
   });
 });
+
+describe("an error that is shown by code that goes on", () => {
+  it.each([
+    [
+      "a representation that raises",
+      "class Bad:\n    def _repr_html_(self): raise ValueError('no html')\ndisplay(Bad())\nprint('after')",
+    ],
+    ["%tb", "%tb\nprint('after')"],
+    ["showtraceback", "try: 1 / 0\nexcept ZeroDivisionError: get_ipython().showtraceback()\nprint('after')"],
+  ])("does not fail the cell: %s", async (_, code) => {
+    verifies("EXEC-07", "OUT-01");
+    await using client = await sandbox.connect();
+    await client
+      .submit("1 / 0")
+      .result()
+      .catch(() => undefined);
+    const { outputs, stdout } = await client.execute(code);
+    expect(stdout).toBe("after\n");
+    expect(outputs.map(({ kind }) => kind)).toContain("error");
+  });
+});

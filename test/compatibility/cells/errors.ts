@@ -191,5 +191,14 @@ export const errors: Topic = {
       requires: ["numpy"],
     },
     { name: "__file__", code: "__file__" },
+    {
+      name: "an error after one that was shown",
+      code: ["%%writefile shown.py\n1 / 0", "%run shown.py\nraise KeyError('the last')"],
+    },
+    {
+      name: "an interrupt while a value is shown",
+      code: ["class I:\n    def __repr__(self): raise KeyboardInterrupt\nI()", "get_ipython().showtraceback()\n5"],
+      difference: { reason: "reply-names-error", ours: '"status":"ok"' },
+    },
   ],
 };

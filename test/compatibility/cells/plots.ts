@@ -43,7 +43,6 @@ export const plots: Topic = {
         "%config InlineBackend.figure_formats = ['png']",
       ],
       requires,
-      difference: { reason: "random-ids", ours: "image/svg+xml: <?xml" },
     },
     {
       name: "retina",

@@ -144,5 +144,38 @@ export const tasks: Topic = {
         "await asyncio.to_thread(lambda: asyncio.run_coroutine_threadsafe(f(), loop).result())",
       ),
     },
+    {
+      name: "a future made in a cell without await",
+      code: ["import asyncio\nfuture = asyncio.Future()\nfuture.set_result('set')", "await future"],
+    },
+    {
+      name: "a queue and a lock of an earlier cell",
+      code: [
+        "import asyncio\nqueue, lock = asyncio.Queue(), asyncio.Lock()\nqueue.put_nowait('queued')",
+        "async with lock: item = await queue.get()\nitem",
+      ],
+    },
+    {
+      name: "gather in a cell without await",
+      code: [
+        "import asyncio\nasync def double(x): return 2 * x\ngathered = asyncio.gather(double(1), double(2))",
+        "await gathered",
+      ],
+    },
+    {
+      name: "the current task in a cell without await",
+      code: "import asyncio\nasyncio.current_task() is None",
+      fresh: true,
+      difference: { reason: "asyncio-run", ours: "RuntimeError: no running event loop" },
+    },
+    {
+      name: "a task after asyncio.run",
+      code: [
+        "import asyncio\nasync def f(): return 8\nran = asyncio.run(f())\ntask = asyncio.create_task(f())",
+        "ran, await task",
+      ],
+      fresh: true,
+      difference: { reason: "asyncio-run", ours: "(8, 8)" },
+    },
   ],
 };
