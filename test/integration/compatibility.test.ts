@@ -28,8 +28,11 @@ afterAll(() => rm(directory, { recursive: true }));
 /** The users' packages for both kernels, and ipykernel where only it finds its own. */
 async function install(): Promise<void> {
   await using client = await sandbox.connect();
-  await client.execute(`!pip install -q ${packagesOf(corpus).join(" ")}`, { timeoutMs: null });
-  await client.execute("!pip install -q --target /tmp/reference ipykernel", { timeoutMs: null });
+  await using other = await sandbox.connect();
+  await Promise.all([
+    client.execute(`!pip install -q ${packagesOf(corpus).join(" ")}`, { timeoutMs: null }),
+    other.execute("!pip install -q --target /tmp/reference ipykernel", { timeoutMs: null }),
+  ]);
 }
 
 async function runReference(): Promise<void> {

@@ -65,15 +65,18 @@ export const shellCommands: Topic = {
     },
     { name: "%%script of what is missing", code: "%%script no_such_interpreter\ntext" },
     { name: "%%perl or its absence", code: "%%perl\nprint 'from perl';" },
-    { name: "subprocess.run with the streams of the kernel", code: "import subprocess\nsubprocess.run(['echo', 'direct'])" },
+    { name: "subprocess.run with the streams of the kernel", code: "import subprocess\nsubprocess.run(['echo', 'direct']);" },
     {
       name: "subprocess.run, captured",
       code: "import subprocess\nsubprocess.run(['sh', '-c', 'echo out; echo err >&2; exit 2'], capture_output=True, text=True)",
     },
     { name: "subprocess.check_call that fails", code: "import subprocess\nsubprocess.check_call(['false'])" },
-    { name: "os.system", code: "import os\nos.system('echo by os.system')" },
+    { name: "os.system", code: "import os\nos.system('echo by os.system');" },
     { name: "os.popen", code: "import os\nos.popen('echo by popen').read()" },
-    { name: "a subprocess between prints", code: "import subprocess\nprint('a')\nsubprocess.run(['echo', 'b'])\nprint('c')" },
+    {
+      name: "a subprocess between prints",
+      code: ["print('a')", "import subprocess\nsubprocess.run(['echo', 'b']);", "print('c')"],
+    },
     {
       name: "a subprocess with stdout as its stderr",
       code: "import subprocess, sys\nsubprocess.run(['sh', '-c', 'echo err >&2'], stderr=subprocess.STDOUT)\nNone",
@@ -86,7 +89,7 @@ export const shellCommands: Topic = {
         "process = multiprocessing.get_context('fork').Process(target=work)",
         "process.start()",
         "process.join()",
-        "process.exitcode",
+        "process.exitcode;",
       ),
     },
     {

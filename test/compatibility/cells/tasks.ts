@@ -51,7 +51,7 @@ export const tasks: Topic = {
     {
       name: "a task that runs between cells",
       code: [
-        "import asyncio\nhistory = []\nasync def work():\n    for i in range(3):\n        history.append(i)\n        await asyncio.sleep(0)\ntask = asyncio.create_task(work())",
+        "import asyncio\nhistory = []\nasync def work(): history.append('worked')\ntask = asyncio.create_task(work())",
         "history",
       ],
     },
