@@ -14,5 +14,6 @@ test("what holds where an option is left out", () => {
     connectTimeoutMs: 10_000,
     timeoutMs: 120_000,
     maxOutputBytes: 16_777_216,
+    gracePeriodMs: 60_000,
   });
 });

@@ -51,7 +51,7 @@ test("each class of errors keeps its name, its code and its root", () => {
   const death = { reason: "exited", exitCode: 1, signal: null } as const;
   const errors = [
     new ExecutionError({ errorName: "E", errorValue: "v", traceback: "", frames: [] }, result),
-    new ExecutionAbortedError("1"),
+    new ExecutionAbortedError("1", "stopOnError"),
     new ExecutionTimeoutError(1, result, false),
     new KernelDiedError(death, result),
     new ContainerDiedError("removed"),

@@ -43,7 +43,7 @@ describe("a message", () => {
     ["whose bundle is a text", { ...display, data: "x" }],
     ["whose buffers are none", { ...display, buffers: 5 }],
     ["whose buffer has no path", { ...display, buffers: [[[], 1]] }],
-    ["whose buffer has a long path", { ...display, buffers: [[Array.from({ length: 9 }, () => "data"), 1]] }],
+    ["whose buffer has a long path", { ...display, buffers: [[Array.from({ length: 257 }, () => "data"), 1]] }],
     ["whose buffer has a negative length", { ...display, buffers: [[["data", "x"], -1]] }],
     ["whose buffer belongs nowhere", { ...display, buffers: [[["data", "a", "b"], 0]] }],
     ["whose buffer belongs into a prototype", { ...display, buffers: [[["__proto__", "polluted"], 0]] }],
@@ -90,7 +90,16 @@ describe("a message", () => {
     );
     const hostile = fc.record(
       {
-        type: fc.constantFrom("display_data", "execute_result", "error", "clear_output", "execute_reply", "kernel_died", "x"),
+        type: fc.constantFrom(
+          "display_data",
+          "execute_result",
+          "error",
+          "clear_output",
+          "execute_reply",
+          "kernel_died",
+          "get_reply",
+          "x",
+        ),
         data: fc.oneof(fc.dictionary(keys, fc.jsonValue()), fc.jsonValue()),
         metadata: fc.oneof(fc.constant({}), fc.jsonValue()),
         transient: fc.oneof(fc.constant({}), fc.jsonValue()),

@@ -3,15 +3,14 @@ import { REPLAY_BYTES, REPLAY_MS, ReplayBuffer } from "../../src/agent/replay.ts
 import { encodeFrame, readFrames, writeSequence } from "../../src/protocol/frame.ts";
 import { verifies } from "../requirements.ts";
 
-/** A block of frames with the sequences `first` to `last`. */
-function block(first: number, last = first, bytes = 1): Buffer {
-  const frames = [];
-  for (let sequence = first; sequence <= last; sequence += 1) {
+/** Keeps `count` more frames, whose payloads have `bytes` bytes each, as one block. */
+function push(buffer: ReplayBuffer, count: number, { bytes = 1, now = 0 } = {}): void {
+  const frames = Array.from({ length: count }, (_, index) => {
     const frame = encodeFrame(1, Buffer.alloc(bytes));
-    writeSequence(frame, 0, sequence);
-    frames.push(frame);
-  }
-  return Buffer.concat(frames);
+    writeSequence(frame, 0, buffer.end.sequence + index);
+    return frame;
+  });
+  buffer.push(Buffer.concat(frames), count, now);
 }
 
 function sequencesAfter(buffer: ReplayBuffer, sequence: number): number[] {
@@ -22,47 +21,50 @@ describe("the output that is kept for a client that comes back", () => {
   test("is what follows the last frame that it has, also from the middle of a block", () => {
     verifies("KERN-08");
     const buffer = new ReplayBuffer();
-    expect(buffer.oldest).toBeUndefined();
+    expect(buffer.startAfter(0)).toEqual({ sequence: 1, position: 0 });
     expect(sequencesAfter(buffer, 0)).toEqual([]);
-    buffer.push(block(1, 3), 1, 3);
-    buffer.push(block(4), 4, 4);
-    buffer.push(block(5, 7), 5, 7);
+    push(buffer, 3, { bytes: 10 });
+    push(buffer, 1, { bytes: 5 });
+    push(buffer, 3, { bytes: 0 });
     const all = [1, 2, 3, 4, 5, 6, 7];
-    for (let sequence = 0; sequence <= 9; sequence += 1) {
+    const positions = [0, 10, 20, 30, 35, 35, 35, 35];
+    for (let sequence = 0; sequence <= 7; sequence += 1) {
       expect(sequencesAfter(buffer, sequence)).toEqual(all.slice(sequence));
+      expect(buffer.startAfter(sequence)).toEqual({ sequence: sequence + 1, position: positions[sequence] });
     }
-    expect(buffer.oldest).toBe(1);
+    expect(buffer.startAfter(99)).toEqual(buffer.end);
   });
 
-  test("is at least so many bytes, and hardly more", () => {
+  test("is at least so many bytes, and hardly more; how much is gone can be told", () => {
     verifies("KERN-08");
     const buffer = new ReplayBuffer();
     const size = 64 * 1024;
-    const count = (2 * REPLAY_BYTES) / size;
-    for (let sequence = 1; sequence <= count; sequence += 1) buffer.push(block(sequence, sequence, size), sequence, sequence, 0);
-    const bytes = [...buffer.after(0)].reduce((sum, { length }) => sum + length, 0);
-    expect(bytes).toBeGreaterThanOrEqual(REPLAY_BYTES);
-    expect(bytes).toBeLessThan(REPLAY_BYTES + 2 * (size + 20));
-    expect(sequencesAfter(buffer, 0)[0]).toBe(buffer.oldest);
-    expect(sequencesAfter(buffer, 0).at(-1)).toBe(count);
+    for (let written = 0; written < 2 * REPLAY_BYTES; written += size) push(buffer, 1, { bytes: size });
+    const kept = [...buffer.after(0)].reduce((sum, { length }) => sum + length, 0);
+    expect(kept).toBeGreaterThanOrEqual(REPLAY_BYTES);
+    expect(kept).toBeLessThan(REPLAY_BYTES + 2 * (size + 20));
+    const start = buffer.startAfter(0);
+    expect(start.sequence).toBe(sequencesAfter(buffer, 0)[0]);
+    expect(start.position).toBe((start.sequence - 1) * size);
+    expect(buffer.startAfter(1)).toEqual(start);
   });
 
   test("is no older than its time, but always the last block", () => {
     const buffer = new ReplayBuffer();
-    buffer.push(block(1), 1, 1, 0);
-    buffer.push(block(2), 2, 2, 1000);
-    buffer.push(block(3), 3, 3, REPLAY_MS - 1);
-    expect(buffer.oldest).toBe(1);
-    buffer.push(block(4), 4, 4, REPLAY_MS);
-    expect(buffer.oldest).toBe(2);
-    buffer.push(block(5, 5, 2 * REPLAY_BYTES), 5, 5, 10 * REPLAY_MS);
+    push(buffer, 1, { now: 0 });
+    push(buffer, 1, { now: 1_000 });
+    push(buffer, 1, { now: REPLAY_MS - 1 });
+    expect(sequencesAfter(buffer, 0)).toEqual([1, 2, 3]);
+    push(buffer, 1, { now: REPLAY_MS });
+    expect(sequencesAfter(buffer, 0)).toEqual([2, 3, 4]);
+    push(buffer, 1, { now: 10 * REPLAY_MS, bytes: 2 * REPLAY_BYTES });
     expect(sequencesAfter(buffer, 0)).toEqual([5]);
   });
 
   test("stays right through thousands of small blocks", () => {
     const buffer = new ReplayBuffer();
-    for (let sequence = 1; sequence <= 10_000; sequence += 1) buffer.push(block(sequence), sequence, sequence, sequence * 1000);
-    expect(buffer.oldest).toBe(10_000 - REPLAY_MS / 1000 + 1);
-    expect(sequencesAfter(buffer, 9_990)).toEqual([9_991, 9_992, 9_993, 9_994, 9_995, 9_996, 9_997, 9_998, 9_999, 10_000]);
+    for (let second = 1; second <= 10_000; second += 1) push(buffer, 1, { now: second * 1_000 });
+    expect(buffer.startAfter(0).sequence).toBe(10_000 - REPLAY_MS / 1_000 + 1);
+    expect(sequencesAfter(buffer, 9_995)).toEqual([9_996, 9_997, 9_998, 9_999, 10_000]);
   });
 });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { TextFlow, textOf } from "../../src/text-flow.ts";
+import { settle, TextFlow, textOf } from "../../src/text-flow.ts";
 import { verifies } from "../requirements.ts";
 
 type Piece = readonly ["stream" | "value", string];
@@ -101,4 +101,29 @@ test("a bundle's text is its plain text, and an image's is none", () => {
   expect(textOf({ "text/plain": "<Figure>", "image/png": new Uint8Array() })).toBeUndefined();
   expect(textOf({ "text/html": "<b>x</b>" })).toBeUndefined();
   expect(textOf({ "text/plain": 5 })).toBeUndefined();
+});
+
+describe("a text with carriage returns and backspaces settles as on a terminal:", () => {
+  test.each([
+    ["10%\r50%\r100%\n", "100%\n"],
+    ["long line\rshort\n", "shortline\n"],
+    ["a\r\nb\r\n", "a\nb\n"],
+    ["a\rb\r\n", "b\n"],
+    ["ab\b\bc", "cb"],
+    ["\b\b\bx", "x"],
+    ["none", "none"],
+  ])("%j becomes %j", (text, settled) => {
+    verifies("OUT-02");
+    expect(settle(text)).toBe(settled);
+  });
+
+  test("and has settled then", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: fc.constantFrom("a", "b", "\r", "\n", "\b", "é") }), (text) => {
+        const settled = settle(text);
+        expect(settled).not.toMatch(/[\r\b]/);
+        expect(settle(settled)).toBe(settled);
+      }),
+    );
+  });
 });
