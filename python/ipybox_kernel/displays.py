@@ -65,7 +65,15 @@ class KernelDisplayPublisher(DisplayPublisher):
 
     channel: Channel
 
-    def publish(self, data, metadata=None, *, transient=None, update=False, **_: Any) -> None:  # type: ignore[override]
+    def publish(  # type: ignore[override]
+        self,
+        data: dict[str, Any],
+        metadata: dict[str, Any] | None = None,
+        *,
+        transient: dict[str, Any] | None = None,
+        update: bool = False,
+        **_: Any,
+    ) -> None:
         plain, buffers = mime_bundle(data)
         self.channel.message(
             {

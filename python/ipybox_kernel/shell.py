@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import Any
 
+from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
 from traitlets import Type
 from traitlets.config import Config
@@ -22,6 +23,9 @@ class KernelShell(InteractiveShell):
     displayhook_class = Type(KernelDisplayHook)
     display_pub_class = Type(KernelDisplayPublisher)
 
+    displayhook: KernelDisplayHook
+    display_pub: KernelDisplayPublisher
+    display_formatter: DisplayFormatter
     channel: Channel
     #: The exception that ended the running cell, as an ``error`` message's content.
     error: dict | None = None
@@ -70,7 +74,7 @@ class KernelShell(InteractiveShell):
         super().init_sys_modules()
         sys.modules["__main__"] = self.user_module
 
-    def system(self, cmd: str) -> None:  # type: ignore[override]
+    def system(self, cmd: str) -> None:
         """``!cmd``: a shell that writes to the kernel's own file descriptors, so the order holds."""
         process: subprocess.Popen | None = None
         try:

@@ -40,7 +40,8 @@ def test_output_belongs_to_the_cell_that_runs_and_is_late_after_it(channel: Chan
 def test_long_text_is_cut_between_characters(channel: Channel, wire: Wire) -> None:
     # verifies: EXEC-04
     text = "x" + "€" * frames.MAX_PAYLOAD
-    threading.Thread(target=channel.stream, args=(frames.STDOUT, text.encode())).start()
+    sender = threading.Thread(target=channel.stream, args=(frames.STDOUT, text.encode()))
+    sender.start()
     received: list[bytes] = []
     while sum(map(len, received)) < len(text.encode()):
         for kind, flags, _, payload in wire.frames():
@@ -48,6 +49,7 @@ def test_long_text_is_cut_between_characters(channel: Channel, wire: Wire) -> No
             assert len(payload) <= frames.MAX_PAYLOAD
             payload.decode()
             received.append(payload)
+    sender.join()
     assert b"".join(received).decode() == text
 
 
@@ -83,12 +85,17 @@ def test_a_frame_waits_for_what_was_written_to_a_descriptor_before(channel: Chan
 
 
 def test_a_process_that_a_cell_has_forked_sends_no_message(
-    channel: Channel, wire: Wire, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    channel: Channel, wire: Wire, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(os, "getpid", lambda: -1)
-    assert not channel.owned
-    channel.message({"type": "display_data", "data": {"text/plain": "shown"}})
-    channel.message({"type": "clear_output", "wait": True})
+    pid = os.fork()
+    if pid == 0:
+        try:
+            channel.message({"type": "display_data", "data": {"text/plain": "shown"}})
+            channel.message({"type": "clear_output", "wait": True})
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(pid, 0) == (pid, 0)
     assert wire.frames() == []
     assert capfd.readouterr().out == "shown\n"
 
