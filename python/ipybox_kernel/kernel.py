@@ -64,10 +64,10 @@ class Kernel:
         self._sock, self._control = sock, control
         self._channel = Channel(sock, slots)
         self._shell.loop_runner = self._run_coroutine
-        sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)
-        sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)
+        sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)  # type: ignore[misc, assignment]
+        sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)  # type: ignore[misc, assignment]
         self._shell.connect(self._channel)
-        sys.stdin = sys.__stdin__ = open(0, closefd=False)
+        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]
         self._stdin = Stdin(self._channel, self._receive)
         self._stdin.install()
         install_print()
