@@ -23,20 +23,22 @@ export async function containersWith(label: string): Promise<readonly string[]> 
   return ids === "" ? [] : ids.split("\n");
 }
 
-/** Runs a command in a container as its root, with all capabilities: to look at processes of others. */
-export async function asRoot(containerId: string, ...command: readonly string[]): Promise<string> {
-  return docker("exec", "--privileged", "--user", "0", containerId, ...command);
+/** Runs a command in a container as that user. */
+export async function inContainer(containerId: string, user: string, ...command: readonly string[]): Promise<string> {
+  return docker("exec", "--user", user, containerId, ...command);
 }
 
 /** Pages that only this process has, in bytes: what would be free without it. */
 export async function privateBytes(containerId: string, pid: number): Promise<number> {
-  const rollup = await asRoot(containerId, "cat", `/proc/${pid}/smaps_rollup`);
+  // Root of a container that has no capabilities may not look into others' processes; their own user may.
+  const owner = await inContainer(containerId, "0", "stat", "--format", "%u", `/proc/${pid}`);
+  const rollup = await inContainer(containerId, owner, "cat", `/proc/${pid}/smaps_rollup`);
   return 1024 * (field(rollup, "Private_Clean") + field(rollup, "Private_Dirty"));
 }
 
 /** All memory that a process has in use, shared or not, in bytes. */
 export async function residentBytes(containerId: string, pid: number): Promise<number> {
-  return 1024 * field(await asRoot(containerId, "cat", `/proc/${pid}/status`), "VmRSS");
+  return 1024 * field(await inContainer(containerId, "0", "cat", `/proc/${pid}/status`), "VmRSS");
 }
 
 function field(text: string, name: string): number {

@@ -1,3 +1,4 @@
+import { Ipybox } from "./peers/ipybox.ts";
 import type { Operation, Operations, Peer, Samples } from "./peers/peer.ts";
 import type { Figure } from "./scenario.ts";
 
@@ -22,7 +23,9 @@ export async function inTurns<Name extends Sampled>(
   const taken = new Map(turns.map(({ peer }) => [peer, { ms: [] as number[], lost: 0 }]));
   for (let round = -1; round < rounds; round += 1) {
     for (const { peer, count } of turns) {
-      const { ms, lost } = (await peer.perform(operation, { ...parameters, count } as Operations[Name]["parameters"])) as Samples;
+      const { ms, lost }: Samples = await peer.perform(operation, { ...parameters, count } as Operations[Name]["parameters"]);
+      // What others lose is told; a figure of ours with a result missing is none.
+      if (lost > 0 && peer instanceof Ipybox) throw new Error(`${lost} of ${count} results of ${peer.name} have not arrived.`);
       const all = taken.get(peer);
       if (round < 0 || all === undefined) continue;
       all.ms.push(...ms);

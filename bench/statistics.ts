@@ -42,7 +42,7 @@ export function slope(points: readonly { readonly x: number; readonly y: number 
 /** Between two samples it is interpolated. */
 function quantile(sorted: readonly number[], q: number): number {
   const position = (sorted.length - 1) * q;
-  const below = sorted[Math.floor(position)] as number;
-  const above = sorted[Math.ceil(position)] as number;
+  const below = sorted[Math.floor(position)] ?? NaN;
+  const above = sorted[Math.ceil(position)] ?? NaN;
   return below + (above - below) * (position - Math.floor(position));
 }

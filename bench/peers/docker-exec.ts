@@ -29,7 +29,7 @@ export class DockerExec implements Peer {
   ): Promise<Operations[Name]["outcome"]> {
     if (operation !== "execute" && operation !== "first") throw new Error(`${this.name} can't do ${operation}.`);
     const { code, count } = parameters as Operations["execute"]["parameters"];
-    return this.#execute(code, count) as Promise<Operations[Name]["outcome"]>;
+    return this.#execute(code, count);
   }
 
   async dispose(): Promise<void> {

@@ -1,6 +1,6 @@
 import { ExecutionClient } from "ipybox";
 import { createContainer } from "../bench.ts";
-import { asRoot, residentBytes } from "../docker.ts";
+import { inContainer, residentBytes } from "../docker.ts";
 import { atMost, type Scenario } from "../scenario.ts";
 import { slope } from "../statistics.ts";
 
@@ -54,7 +54,7 @@ function residentOf(containerId: string, pid: number): () => Promise<number> {
 
 async function agentPid(containerId: string): Promise<number> {
   const script = "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline | grep -q '^[^ ]*node .*agent' && echo ${p#/proc/}; done";
-  const [pid = ""] = (await asRoot(containerId, "sh", "-c", `${script}; true`)).split("\n");
+  const [pid = ""] = (await inContainer(containerId, "0", "sh", "-c", `${script}; true`)).split("\n");
   if (!/^\d+$/.test(pid)) throw new Error("There is no agent in the container.");
   return Number(pid);
 }

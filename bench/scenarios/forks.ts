@@ -18,9 +18,6 @@ export const forks: Scenario = {
     "that only the fork has by then.",
   limitMs: 180_000,
   async run(bench) {
-    if (!canFork(ExecutionClient.prototype)) {
-      return { figures: [], goals: [], notes: ["Left out: this version has no `client.fork()`."] };
-    }
     await using container = await createContainer({ ...bench, image: bench.preloadedImage }, { memoryBytes: 4 * 2 ** 30 });
     await using client = await ExecutionClient.connect({ port: container.port });
     const { text } = await client.execute(LARGE_STATE);
@@ -31,7 +28,7 @@ export const forks: Scenario = {
     const count = samples(bench, 30);
     for (let round = -1; round < count; round += 1) {
       const startedAt = performance.now();
-      await using fork = await forkOf(client);
+      await using fork = await client.fork();
       const result = await fork.execute("df.iat[1_000_000, 50]");
       const taken = performance.now() - startedAt;
       if (result.text !== expected) throw new Error("The fork has other data.");
@@ -53,16 +50,3 @@ export const forks: Scenario = {
     };
   },
 };
-
-interface Forking {
-  fork(): Promise<ExecutionClient>;
-}
-
-function canFork(client: object): client is Forking {
-  return "fork" in client;
-}
-
-function forkOf(client: ExecutionClient): Promise<ExecutionClient> {
-  if (!canFork(client)) throw new Error("This version has no client.fork().");
-  return client.fork();
-}

@@ -1,6 +1,6 @@
 import { ExecutionClient } from "ipybox";
 import { type Bench, createContainer, samples } from "../bench.ts";
-import { asRoot } from "../docker.ts";
+import { inContainer } from "../docker.ts";
 import { atLeast, atMost, type Figure, type Scenario } from "../scenario.ts";
 import { median } from "../statistics.ts";
 
@@ -83,5 +83,5 @@ async function usedBytes(containerId: string): Promise<number> {
   const script =
     "cat /sys/fs/cgroup/memory.current 2>/dev/null || " +
     "echo $(($(cat /sys/fs/cgroup/memory/memory.usage_in_bytes) - $(sed -n 's/^total_inactive_file //p' /sys/fs/cgroup/memory/memory.stat)))";
-  return Number(await asRoot(containerId, "sh", "-c", script));
+  return Number(await inContainer(containerId, "0", "sh", "-c", script));
 }

@@ -68,20 +68,18 @@ async function outputs(kernel: KernelConnection, code: string, onOutput: (conten
 
 /** Its callbacks as an iterator. */
 async function* streamed(kernel: KernelConnection, code: string): AsyncGenerator<string> {
-  const waiting: string[] = [];
+  const waiting: (string | undefined)[] = [];
   let wake = (): void => undefined;
-  let ended = false;
-  const end = outputs(kernel, code, ({ text }) => {
-    waiting.push(text ?? "");
+  const put = (text: string | undefined): void => {
+    waiting.push(text);
     wake();
-  }).finally(() => {
-    ended = true;
-    wake();
-  });
-  while (!ended || waiting.length > 0) {
+  };
+  const end = outputs(kernel, code, ({ text = "" }) => put(text)).finally(() => put(undefined));
+  for (;;) {
+    if (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));
     const text = waiting.shift();
-    if (text !== undefined) yield text;
-    else if (!ended) await new Promise<void>((resolve) => (wake = resolve));
+    if (text === undefined) break;
+    yield text;
   }
   await end;
 }
