@@ -16,6 +16,8 @@ export interface Operations {
   print: { parameters: { readonly code: string; readonly limitMs: number }; outcome: Printed };
   /** Executions a second of so many clients at once, each with a kernel of its own. */
   throughput: { parameters: { readonly clients: number; readonly seconds: number }; outcome: number };
+  /** Removes the kernel that `execute` uses; the next one makes another. */
+  renew: { parameters: Readonly<Record<string, never>>; outcome: null };
   /** The process of the kernel that `execute` uses. */
   pid: { parameters: Readonly<Record<string, never>>; outcome: number };
 }

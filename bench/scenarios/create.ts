@@ -35,13 +35,18 @@ export const create: Scenario = {
       startTrue.push(taken[2]);
       if (round % 3 === 0) ipybox.push(await gatewayToResult(bench));
     }
-    const figure = (subject: string, samples: readonly number[]): Figure => ({ what: "", subject, unit: "ms", samples });
+    const figure = (subject: string, what: string, samples: readonly number[]): Figure => ({
+      what,
+      subject,
+      unit: "ms",
+      samples,
+    });
     return {
       figures: [
-        figure("ipybox", own),
-        figure("docker run --rm IMAGE true", runTrue),
-        figure("create, start and wait for the same", startTrue),
-        figure("ipybox 0.6.7 (Python)", ipybox),
+        figure("ipybox", "create, connect and `1+1`", own),
+        figure("docker run --rm IMAGE true", "the whole command", runTrue),
+        figure("Docker's API", "create, start and wait for the same", startTrue),
+        figure("ipybox 0.6.7 (Python)", "start the gateway, connect and `1+1`", ipybox),
       ],
       goals: [atMost("new container to first result, of `docker run --rm IMAGE true`", 1.4, "×", median(own) / median(runTrue))],
     };
