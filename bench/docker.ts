@@ -3,7 +3,7 @@ import { promisify } from "node:util";
 
 const run = promisify(execFile);
 
-/** Marks the containers and images of the benchmark; the value of a container's is the run it belongs to. */
+/** Marks the containers of the benchmark; its value is the run that they belong to. */
 export const LABEL = "ipybox.bench";
 
 /** Runs the `docker` command and gives what it prints. */

@@ -8,11 +8,12 @@ import { ownerLabel } from "./bench.ts";
 import { containersWith, LABEL, removeContainers } from "./docker.ts";
 import { describeMachine } from "./machine.ts";
 import { prepare, removeImages } from "./preparation.ts";
-import { figureLines, goalLines, writeReport } from "./report.ts";
+import { writeReport } from "./report.ts";
 import { addResults, type Result, writeResults } from "./results.ts";
 import { isReached, type Scenario } from "./scenario.ts";
 import type { Answer } from "./scenario-process.ts";
 import { SCENARIOS } from "./scenarios.ts";
+import { figureLines, goalLines } from "./tables.ts";
 
 const { values: flags, positionals: names } = parseArgs({
   allowPositionals: true,

@@ -8,6 +8,11 @@ export function number(value: number): string {
   return value.toLocaleString("en-US", { minimumFractionDigits: decimals, maximumFractionDigits: decimals });
 }
 
+/** A whole number, or one that somebody has set, as it is. */
+export function exact(value: number): string {
+  return value.toLocaleString("en-US");
+}
+
 /** A number with its unit. */
 export function amount(value: number, unit: Goal["unit"]): string {
   return unit === "×" ? `${number(value)} ×` : `${number(value)} ${unit}`;

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { fileURLToPath } from "node:url";
 import { ExecutionImage } from "ipybox";
 import type { Bench } from "./bench.ts";
-import { docker, LABEL } from "./docker.ts";
+import { docker } from "./docker.ts";
 
 const run = promisify(execFile);
 const PEERS = fileURLToPath(new URL("peers/", import.meta.url));
@@ -20,13 +20,15 @@ export async function prepare(bench: Bench, announce: (text: string) => void): P
     throw new Error(`The image ${bench.image} is not there. \`npm run setup\` builds it.`);
   }
   announce("peers' image");
-  await buildPeers(bench);
+  await replaceImage(bench.peersImage, () => buildPeers(bench));
   announce("image with numpy, pandas and matplotlib preloaded");
-  await ExecutionImage.build({
-    tag: bench.preloadedImage,
-    dependencies: `${PEERS}preloaded.txt`,
-    preload: ["numpy", "pandas", "matplotlib.pyplot"],
-  });
+  await replaceImage(bench.preloadedImage, () =>
+    ExecutionImage.build({
+      tag: bench.preloadedImage,
+      dependencies: `${PEERS}preloaded.txt`,
+      preload: ["numpy", "pandas", "matplotlib.pyplot"],
+    }),
+  );
   announce("peers' npm packages");
   await installServices(bench.packages);
 }
@@ -36,10 +38,17 @@ export async function removeImages(bench: Bench): Promise<void> {
   for (const image of [bench.peersImage, bench.preloadedImage]) await docker("rmi", image).catch(() => undefined);
 }
 
+/** Builds an image anew; the one that had its name before is removed when it is another. */
+async function replaceImage(tag: string, build: () => Promise<unknown>): Promise<void> {
+  const idOf = (): Promise<string> => docker("image", "inspect", "--format", "{{.Id}}", tag);
+  const before = await idOf().catch(() => undefined);
+  await build();
+  // Whoever has given it a name of their own keeps it: the daemon refuses then.
+  if (before !== undefined && before !== (await idOf())) await docker("rmi", before).catch(() => undefined);
+}
+
 async function buildPeers({ image, peersImage }: Bench): Promise<void> {
-  await docker("build", "--quiet", "--build-arg", `BASE=${image}`, "--label", `${LABEL}=image`, "--tag", peersImage, PEERS);
-  // What an earlier build has left without a name.
-  await docker("image", "prune", "--force", "--filter", `label=${LABEL}=image`);
+  await docker("build", "--quiet", "--build-arg", `BASE=${image}`, "--tag", peersImage, PEERS);
 }
 
 async function installServices(folder: string): Promise<void> {

@@ -48,7 +48,14 @@ export const create: Scenario = {
         figure("Docker's API", "create, start and wait for the same", startTrue),
         figure("ipybox 0.6.7 (Python)", "start the gateway, connect and `1+1`", ipybox),
       ],
-      goals: [atMost("new container to first result, of `docker run --rm IMAGE true`", 1.4, "×", median(own) / median(runTrue))],
+      goals: [
+        atMost(
+          "new container to first result, as a multiple of `docker run --rm IMAGE true`",
+          1.4,
+          "×",
+          median(own) / median(runTrue),
+        ),
+      ],
     };
   },
 };
