@@ -16,6 +16,7 @@ from typing import Any
 
 from . import frames, introspection, variables
 from .channel import Channel, current_execution
+from .charts import show_charts
 from .errors import exception_text
 from .forking import fork_kernel
 from .shell import KernelShell
@@ -50,7 +51,9 @@ class Kernel:
     @classmethod
     def warm(cls) -> "Kernel":
         """A kernel that is ready to be forked: IPython imported, the shell built, cells run."""
-        return cls(KernelShell.warm())
+        shell = KernelShell.warm()
+        show_charts(shell.display_formatter)
+        return cls(shell)
 
     def warm_further(self) -> None:
         """What the first cells of many users need, but not the first kernel of a container."""
@@ -89,9 +92,14 @@ class Kernel:
 
     # --- requests -----------------------------------------------------------------------------
 
-    def _receive(self) -> tuple[int, dict] | None:
-        """The next request; None when the agent has let go."""
+    def _receive(self, within: int | None = None) -> tuple[int, dict] | None:
+        """The next request; None when the agent has let go.
+
+        A cell's `input()` reads `within` its execution: after that, requests are none of its business.
+        """
         with self._channel.uninterrupted(), self._reading:
+            if within is not None and within != self._channel.running:
+                raise EOFError("the cell that asked has ended")
             header = self._read(frames.HEADER.size)
             if header is None:
                 return None
@@ -158,6 +166,9 @@ class Kernel:
         self._control.detach()
         self._sock, self._control = sock, control
         self._channel.bind(sock, slots)
+        # A thread that stayed behind may have held it.
+        self._reading = threading.Lock()
+        self._stdin.forget_askers()
         if self._loop is not None:
             self._foreign_loops.append(self._loop)
             self._loop = None
