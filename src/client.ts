@@ -1,18 +1,55 @@
-import { randomInt, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
+import { EventEmitter } from "node:events";
+import {
+  type AttachOptions,
+  type ExecutionClientOptions,
+  type ForkOptions,
+  parseAttachOptions,
+  parseClientOptions,
+  parseForkOptions,
+  parseQuestionOptions,
+  parseSubmitOptions,
+  parseVariableOptions,
+  type QuestionOptions,
+  type SubmitOptions,
+  type VariableOptions,
+} from "./client-options.ts";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
-import { Execution, type ExecutionHost } from "./execution.ts";
-import { Link } from "./link.ts";
-import { DEFAULTS, type ExecutionClientOptions, parseClientOptions, parseSubmitOptions, type SubmitOptions } from "./options.ts";
-import type { Frame } from "./protocol/frame.ts";
-import type { ExecuteRequest } from "./protocol/requests.ts";
+import { Execution } from "./execution.ts";
+import {
+  type Completeness,
+  type Completion,
+  completeQuestion,
+  expectReply,
+  type Inspection,
+  inspectQuestion,
+  readCompleteness,
+  readCompletion,
+  readInspection,
+} from "./introspection.ts";
+import { type LateOutput, LateOutputs } from "./late-output.ts";
+import type { LinkOptions, LinkTarget } from "./link.ts";
+import { DEFAULTS } from "./options.ts";
+import type { Variable } from "./protocol/answers.ts";
+import type { ExecuteRequest, Question as QuestionContent } from "./protocol/requests.ts";
+import { Question, type Reply } from "./question.ts";
+import { replayExecution } from "./replay.ts";
 import type { ExecutionResult } from "./result.ts";
-import { readRuntimeEntry } from "./runtime-dir.ts";
+import { Session } from "./session.ts";
+import { findTarget } from "./target.ts";
+import { decodeValue, encodeValue, type SettableValue, type Value } from "./variables.ts";
 
 type State =
   | { readonly kind: "new" }
-  | { readonly kind: "connected"; readonly link: Link; readonly kernelId: string }
+  | { readonly kind: "connected"; readonly session: Session; readonly target: LinkTarget }
   | { readonly kind: "disconnected" }
   | { readonly kind: "lost"; readonly error: IpyboxError };
+
+/** What a client tells by itself. */
+export interface ClientEvents {
+  /** Output came after its cell had ended. */
+  lateOutput: [output: LateOutput];
+}
 
 /**
  * A kernel in a container, and the way to run code in it. Variables live as long as the client is connected.
@@ -24,12 +61,14 @@ type State =
  */
 export class ExecutionClient {
   readonly #options: ExecutionClientOptions;
+  readonly #emitter = new EventEmitter<ClientEvents>();
+  readonly #late = new LateOutputs();
+  /** Connections of their own, for executions that are replayed. */
+  readonly #replays = new AbortController();
   #state: State = { kind: "new" };
   #connecting: Promise<void> | undefined;
-  #paused = false;
-  /** Executions that are not settled, in the order of their submission. */
-  readonly #executions = new Map<number, { readonly execution: Execution; readonly request: ExecuteRequest }>();
-  #nextExecution: number = randomInt(1, 2 ** 31);
+  /** Whether the kernel goes when this client disconnects. */
+  #ownsKernel = true;
 
   /**
    * Only checks the options; `connect()` connects.
@@ -40,16 +79,29 @@ export class ExecutionClient {
     this.#options = parseClientOptions(options);
   }
 
-  /** Creates a kernel and connects to it. Leaving its `await using` block removes it. */
+  /** Creates a kernel and connects to it. Leaving its `await using` block removes it. See `connect()` for what is thrown. */
   static async connect(options: ExecutionClientOptions): Promise<ExecutionClient> {
     const client = new ExecutionClient(options);
     await client.connect();
     return client;
   }
 
+  /**
+   * Connects to a kernel that another client has created, perhaps in another process. Its `disconnect()` leaves the kernel running.
+   *
+   * @throws IpyboxError `kernel_not_found`, and what `connect()` throws.
+   */
+  static async attach(options: AttachOptions): Promise<ExecutionClient> {
+    const { kernelId, ...rest } = parseAttachOptions(options);
+    const client = new ExecutionClient(rest);
+    client.#ownsKernel = false;
+    await client.#open(kernelId, undefined);
+    return client;
+  }
+
   /** Id of the kernel. Throws `invalid_state` before `connect()` and after `disconnect()`. */
   get kernelId(): string {
-    return this.#connected("kernelId").kernelId;
+    return this.#connected("kernelId").session.kernelId;
   }
 
   /**
@@ -60,7 +112,8 @@ export class ExecutionClient {
   async connect(): Promise<void> {
     if (this.#state.kind === "connected") return;
     if (this.#state.kind !== "new") throw this.#unusable("connect");
-    this.#connecting ??= this.#open().finally(() => {
+    const { gracePeriodMs = DEFAULTS.gracePeriodMs, idleTimeoutMs = null } = this.#options;
+    this.#connecting ??= this.#open(randomUUID(), { gracePeriodMs, idleTimeoutMs }).finally(() => {
       this.#connecting = undefined;
     });
     await this.#connecting;
@@ -77,120 +130,186 @@ export class ExecutionClient {
    * @throws IpyboxError `invalid_state` when not connected, `invalid_option`; ContainerDiedError.
    */
   submit(code: string, options: SubmitOptions = {}): Execution {
-    const { link } = this.#connected("submit");
-    if (typeof code !== "string") {
-      const given = code === null ? "null" : typeof code;
-      throw new IpyboxError("invalid_option", `submit: code must be a string. Given was ${given}.`, { details: { given } });
-    }
+    const { session } = this.#connected("submit");
+    assertString(code, "submit: code");
     const parsed = parseSubmitOptions(options);
     parsed.signal?.throwIfAborted();
-    const number = this.#number();
+    const onInput = parsed.onInput ?? this.#options.onInput;
     const request: ExecuteRequest = {
       type: "execute_request",
-      execution: number,
+      execution: session.number(),
       code,
       ...(parsed.stopOnError === true ? { stopOnError: true } : {}),
+      ...(onInput === undefined ? {} : { allowStdin: true }),
+      ...(parsed.tables === undefined ? {} : { tables: parsed.tables }),
     };
-    const execution = new Execution(number, this.#host, parsed);
-    this.#executions.set(number, { execution, request });
-    link.send(request);
+    const execution = new Execution(request, session, { ...parsed, onInput });
+    session.submit(execution);
     return execution;
   }
 
-  /** Removes the kernel. Executions that are not done reject with `disconnected`. */
+  /**
+   * An execution of this kernel, whoever has submitted it: all of its output that is still kept (16 MiB and 10 minutes at least),
+   * or what has a sequence from `fromSequence` on, and then what follows. `result.lostBytes` tells how much is gone.
+   * An unknown id rejects with `execution_not_found`.
+   */
+  executionById(id: string, options: { readonly fromSequence?: number | undefined } = {}): Execution {
+    const { session, target } = this.#connected("executionById");
+    const number = /^[0-9a-f]{8}$/.test(id) ? Number.parseInt(id, 16) : 0;
+    if (number === 0) throw invalid(`executionById: ${JSON.stringify(id)} is no id of an execution. Pass execution.id.`, "id");
+    const { fromSequence = 1 } = options;
+    if (!Number.isSafeInteger(fromSequence) || fromSequence < 1) {
+      throw invalid(
+        `executionById: option "fromSequence" must be a whole number, 1 or more. Given was ${String(fromSequence)}.`,
+        "fromSequence",
+      );
+    }
+    const { connectTimeoutMs = DEFAULTS.connectTimeoutMs, onInput } = this.#options;
+    const replayTarget = { ...target, kernelId: session.kernelId };
+    return replayExecution(replayTarget, number, { fromSequence, connectTimeoutMs, onInput, signal: this.#replays.signal });
+  }
+
+  /**
+   * Forks the kernel after what was submitted before: the new kernel has all state of this one, and from then on they differ.
+   * Threads and pending asyncio tasks stay with this one. The client of the fork has the options of this one.
+   *
+   * @throws IpyboxError `kernel_start_failed`, and what `execute` throws.
+   */
+  fork(options?: ForkOptions & { readonly count?: undefined }): Promise<ExecutionClient>;
+  /** Forks the kernel `count` times. */
+  fork(options: ForkOptions & { readonly count: number }): Promise<ExecutionClient[]>;
+  async fork(options: ForkOptions = {}): Promise<ExecutionClient | ExecutionClient[]> {
+    const { count, ...rest } = parseForkOptions(options);
+    const kernels = Array.from({ length: count ?? 1 }, () => randomUUID());
+    const { session } = this.#connected("fork");
+    const reply = await Question.ask(session, { type: "fork_request", execution: session.number(), kernels }, rest);
+    const { status, evalue = "" } = expectReply(reply, "fork_reply");
+    if (status === "error") throw new IpyboxError("kernel_start_failed", `The kernel can't be forked: ${evalue}.`);
+    const outcomes = await Promise.allSettled(kernels.map((kernelId) => this.#joinFork(kernelId)));
+    const clients = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+    const failed = outcomes.find((outcome) => outcome.status === "rejected");
+    if (failed !== undefined) {
+      await Promise.all(clients.map((client) => client.disconnect()));
+      throw failed.reason;
+    }
+    return count === undefined ? (clients[0] as ExecutionClient) : clients;
+  }
+
+  /** Ends what runs, aborts what waits, and gives the kernel a fresh process in the same container. */
+  async reset(options: QuestionOptions = {}): Promise<void> {
+    const { session } = this.#connected("reset");
+    await Question.ask(session, { type: "reset_request", execution: session.number() }, parseQuestionOptions(options, "reset"));
+  }
+
+  /**
+   * The value of a variable. A table comes as an array of rows, or with `as: "arrow"` as an Arrow IPC stream.
+   *
+   * @throws ExecutionError `NameError` when there is none, `TypeError` when it has no counterpart.
+   */
+  async get(name: string, options: VariableOptions = {}): Promise<Value> {
+    const { as, ...rest } = parseVariableOptions(options, "get");
+    assertName(name, "get");
+    const reply = await this.#ask({ type: "get_request", name, ...(as === undefined ? {} : { as }) }, rest);
+    return decodeValue(expectReply(reply, "get_reply").value);
+  }
+
+  /** Binds a name to a value: typed arrays become NumPy's where that is installed, with `as` tables become DataFrames. */
+  async set(name: string, value: SettableValue, options: VariableOptions = {}): Promise<void> {
+    const { as, ...rest } = parseVariableOptions(options, "set");
+    assertName(name, "set");
+    const encoded = encodeValue(value);
+    await this.#ask({ type: "set_request", name, ...encoded, ...(as === undefined ? {} : { as }) }, rest);
+  }
+
+  /** The names that cells have bound, in alphabetical order, with type and size. */
+  async variables(options: QuestionOptions = {}): Promise<readonly Variable[]> {
+    const reply = await this.#ask({ type: "variables_request" }, parseQuestionOptions(options, "variables"));
+    return expectReply(reply, "variables_reply").variables;
+  }
+
+  /** What could stand at the cursor, an index in `code`; by default its end. */
+  async complete(code: string, cursor: number = code.length, options: QuestionOptions = {}): Promise<Completion> {
+    assertString(code, "complete: code");
+    const reply = await this.#ask(completeQuestion(code, cursor), parseQuestionOptions(options, "complete"));
+    return readCompletion(code, expectReply(reply, "complete_reply"));
+  }
+
+  /** Documentation of the name at the cursor, an index in `code`; with `level` 1 its source, too. */
+  async inspect(
+    code: string,
+    cursor: number = code.length,
+    options: QuestionOptions & { readonly level?: 0 | 1 | undefined } = {},
+  ): Promise<Inspection> {
+    const { level = 0, ...rest } = options;
+    assertString(code, "inspect: code");
+    const reply = await this.#ask(inspectQuestion(code, cursor, level), parseQuestionOptions(rest, "inspect"));
+    return readInspection(expectReply(reply, "inspect_reply"));
+  }
+
+  /** Whether `code` could be run as it is, or goes on. */
+  async isComplete(code: string, options: QuestionOptions = {}): Promise<Completeness> {
+    assertString(code, "isComplete: code");
+    const reply = await this.#ask({ type: "is_complete_request", code }, parseQuestionOptions(options, "isComplete"));
+    return readCompleteness(expectReply(reply, "is_complete_reply"));
+  }
+
+  /** Calls `listener` at each event of that name. */
+  on<Name extends keyof ClientEvents>(name: Name, listener: (...values: ClientEvents[Name]) => void): this {
+    this.#emitter.on(name, listener as never);
+    return this;
+  }
+
+  /** Calls it no more. */
+  off<Name extends keyof ClientEvents>(name: Name, listener: (...values: ClientEvents[Name]) => void): this {
+    this.#emitter.off(name, listener as never);
+    return this;
+  }
+
+  /**
+   * Ends the connection, and removes the kernel, unless this client has only been attached to it. Executions that are not
+   * done reject with `disconnected`.
+   */
   async disconnect(): Promise<void> {
     await this.#connecting?.catch(() => undefined);
     const state = this.#state;
     if (state.kind === "lost") return;
     this.#state = { kind: "disconnected" };
     if (state.kind !== "connected") return;
-    this.#failAll(() => new IpyboxError("disconnected", "The client was disconnected before the execution was done."));
-    await state.link.close();
+    this.#replays.abort();
+    await state.session.close(this.#ownsKernel);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.disconnect();
   }
 
-  readonly #host: ExecutionHost = {
-    interrupt: ({ number }) => {
-      if (this.#state.kind === "connected") this.#state.link.send({ type: "interrupt_request", execution: number });
-    },
-    balance: () => this.#balance(),
-    awaited: (execution) => {
-      for (const { execution: earlier } of this.#executions.values()) {
-        if (earlier === execution) break;
-        earlier.drain();
-      }
-    },
-  };
-
-  async #open(): Promise<void> {
-    const { host = DEFAULTS.host, port, connectTimeoutMs = DEFAULTS.connectTimeoutMs, signal } = this.#options;
-    const token = this.#options.token ?? (await readRuntimeEntry(host, port))?.token;
-    if (token === undefined) {
-      throw new IpyboxError(
-        "unauthorized",
-        `No token is known for ${host}:${port}: no container of this user has that port. Pass token: container.token.`,
-        { details: { host, port } },
-      );
-    }
-    const kernelId = randomUUID();
-    const link = await Link.open(
-      { host, port, token, kernelId },
+  async #open(kernelId: string, create: LinkOptions["create"]): Promise<void> {
+    const { connectTimeoutMs = DEFAULTS.connectTimeoutMs, signal } = this.#options;
+    const target = await findTarget(this.#options, kernelId);
+    const session = await Session.open(
+      target,
+      { create, after: "latest", timeoutMs: connectTimeoutMs, signal },
       {
-        onFrame: (frame) => this.#receive(frame),
-        onReconnected: (lost) => this.#resubmit(lost),
-        onLost: (error) => this.#lose(error),
+        onOther: (frame) => {
+          const output = this.#late.read(frame);
+          if (output !== undefined) this.#emitter.emit("lateOutput", output);
+        },
+        onLost: (error) => (this.#state = { kind: "lost", error }),
       },
-      connectTimeoutMs,
-      signal,
     );
-    this.#state = { kind: "connected", link, kernelId };
+    this.#state = { kind: "connected", session, target };
   }
 
-  #receive(frame: Frame): void {
-    const entry = this.#executions.get(frame.execution);
-    if (entry === undefined) return;
-    entry.execution.receive(frame);
-    if (entry.execution.settled) this.#executions.delete(frame.execution);
+  async #joinFork(kernelId: string): Promise<ExecutionClient> {
+    const { signal: _, ...options } = this.#options;
+    const client = new ExecutionClient(options);
+    await client.#open(kernelId, undefined);
+    return client;
   }
 
-  /** What the agent may not have got is sent again; it knows what it has seen. */
-  #resubmit(lost: boolean): void {
-    if (this.#state.kind !== "connected") return;
-    for (const { execution, request } of this.#executions.values()) {
-      if (lost) execution.lost(0);
-      this.#state.link.send(request);
-    }
-  }
-
-  #lose(error: IpyboxError): void {
-    this.#state = { kind: "lost", error };
-    const died = error.code === "container_died";
-    this.#failAll((execution) =>
-      died ? new ContainerDiedError(error.message, execution.snapshot(), { cause: error.cause }) : error,
-    );
-  }
-
-  #failAll(reason: (execution: Execution) => IpyboxError): void {
-    for (const { execution } of this.#executions.values()) execution.fail(reason(execution));
-    this.#executions.clear();
-  }
-
-  /** A reader that is behind makes the kernel wait; its cell's time does not count meanwhile. */
-  #balance(): void {
-    if (this.#state.kind !== "connected") return;
-    const paused = [...this.#executions.values()].some(({ execution }) => execution.full);
-    if (paused === this.#paused) return;
-    this.#paused = paused;
-    this.#state.link.pause(paused);
-    for (const { execution } of this.#executions.values()) execution.hold(paused);
-  }
-
-  #number(): number {
-    this.#nextExecution = (this.#nextExecution % 0xffff_ffff) + 1;
-    return this.#nextExecution;
+  async #ask(content: QuestionContent, options: QuestionOptions): Promise<Reply> {
+    const { session } = this.#connected(content.type.replace("_request", ""));
+    return Question.ask(session, { ...content, execution: session.number() }, options);
   }
 
   #connected(action: string): Extract<State, { kind: "connected" }> {
@@ -200,10 +319,10 @@ export class ExecutionClient {
 
   #unusable(action: string): IpyboxError {
     switch (this.#state.kind) {
-      case "lost":
-        return this.#state.error.code === "container_died"
-          ? new ContainerDiedError(this.#state.error.message, undefined, { cause: this.#state.error })
-          : this.#state.error;
+      case "lost": {
+        const { error } = this.#state;
+        return error instanceof ContainerDiedError ? new ContainerDiedError(error.reason, undefined, { cause: error }) : error;
+      }
       case "disconnected":
         return new IpyboxError(
           "invalid_state",
@@ -213,4 +332,19 @@ export class ExecutionClient {
         return new IpyboxError("invalid_state", `${action}: the client is not connected. Call connect() first.`);
     }
   }
+}
+
+function assertString(value: unknown, field: string): void {
+  if (typeof value === "string") return;
+  throw invalid(`${field} must be a string. Given was ${value === null ? "null" : typeof value}.`, field);
+}
+
+function assertName(name: unknown, owner: string): void {
+  assertString(name, `${owner}: name`);
+  if (/^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(String(name))) return;
+  throw invalid(`${owner}: name must be a Python identifier. Given was ${JSON.stringify(name)}.`, "name");
+}
+
+function invalid(message: string, field: string): IpyboxError {
+  return new IpyboxError("invalid_option", message, { details: { field } });
 }

@@ -84,18 +84,22 @@ export class ExecutionError extends IpyboxError {
   }
 }
 
-/** A submission was not run, because an earlier one failed and `stopOnError` was set. */
+/** A submission was not run: an earlier one failed and `stopOnError` was set, or it was interrupted or reset away while it waited. */
 export class ExecutionAbortedError extends IpyboxError {
   override readonly name: string = "ExecutionAbortedError";
 
-  constructor(executionId: string) {
-    super(
-      "execution_aborted",
-      `Execution ${executionId} was not run: an earlier submission with stopOnError failed. Submit it again to run it.`,
-      { details: { executionId } },
-    );
+  constructor(executionId: string, reason: keyof typeof ABORT_REASONS) {
+    super("execution_aborted", `Execution ${executionId} was not run: ${ABORT_REASONS[reason]}. Submit it again to run it.`, {
+      details: { executionId, reason },
+    });
   }
 }
+
+const ABORT_REASONS = {
+  stopOnError: "an earlier submission with stopOnError failed",
+  interrupted: "it was interrupted before it had started",
+  reset: "the kernel was reset before it had started",
+};
 
 /** A cell ran longer than its `timeoutMs` and was interrupted. */
 export class ExecutionTimeoutError extends IpyboxError {

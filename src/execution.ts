@@ -1,21 +1,24 @@
-import type { ExecutionEvent } from "./protocol/events.ts";
 import { ExecutionAbortedError, ExecutionError, ExecutionTimeoutError, IpyboxError, KernelDiedError } from "./errors.ts";
+import {
+  parseResultOptions,
+  parseStreamOptions,
+  type InputHandler,
+  type ResultOptions,
+  type StreamOptions,
+  type SubmitOptions,
+} from "./client-options.ts";
 import { deferred } from "./internal/deferred.ts";
 import { EventQueue } from "./internal/event-queue.ts";
 import { Stopwatch } from "./internal/stopwatch.ts";
 import { type Decoded, MessageDecoder } from "./message-decoder.ts";
-import {
-  DEFAULTS,
-  parseResultOptions,
-  parseStreamOptions,
-  type ResultOptions,
-  type StreamOptions,
-  type SubmitOptions,
-} from "./options.ts";
+import { DEFAULTS } from "./options.ts";
 import { OutputCollector } from "./outputs.ts";
+import type { ExecutionEvent, InputRequestEvent } from "./protocol/events.ts";
 import { type Frame, FrameFlag } from "./protocol/frame.ts";
+import type { Request } from "./protocol/requests.ts";
 import { ExecutionResult } from "./result.ts";
-import { TextFlow, textOf } from "./text-flow.ts";
+import { executionId, type Pending } from "./session.ts";
+import { TextFlow, textsOf } from "./text-flow.ts";
 
 /** So much may wait for a reader before the cell has to wait. */
 const HIGH_WATER_BYTES = 1024 * 1024;
@@ -25,48 +28,59 @@ const SETTLE_AFTER_MS = 4_500;
 
 /** What an execution needs of its client. */
 export interface ExecutionHost {
-  /** Asks the agent to interrupt the execution; it is ended by force when that does not help. */
-  interrupt(execution: Execution): void;
+  /** Asks the agent for something. */
+  send(request: Request): void;
   /** The execution wants more or less than before: output must flow or wait. */
   balance(): void;
   /** Somebody waits for this execution: those before it must not hold it up. */
-  awaited(execution: Execution): void;
+  drainBefore(execution: Pending): void;
 }
 
 /** A cell that was submitted: its output as it is made, and its result. */
-export class Execution {
+export class Execution implements Pending {
   /** Names the execution within its kernel. */
   readonly id: string;
   /** @internal */
   readonly number: number;
   readonly #host: ExecutionHost;
+  readonly #onInput: InputHandler | undefined;
   readonly #decoder = new MessageDecoder();
   readonly #collector: OutputCollector;
   readonly #queue = new EventQueue<ExecutionEvent>();
   readonly #outcome = deferred<ExecutionResult>();
   readonly #watch: Stopwatch;
+  #requests: Request[];
   #reader: "none" | "reading" | "done" = "none";
   #draining = false;
   #settled = false;
   #waiting = false;
   #held = false;
+  #asking = false;
   #timeoutMs: number | null;
   #expired = false;
   #error: Extract<ExecutionEvent, { type: "error" }> | undefined;
   #executionCount: number | null = null;
   #freshKernel = false;
   #lostBytes = 0;
+  #lastSequence = 0;
 
-  /** @internal Made by `client.submit`. */
-  constructor(number: number, host: ExecutionHost, options: SubmitOptions) {
-    this.number = number;
-    this.id = number.toString(16).padStart(8, "0");
+  /** @internal Made by `client.submit` and `client.executionById`. */
+  constructor(request: Extract<Request, { execution: number }>, host: ExecutionHost, options: SubmitOptions) {
+    this.number = request.execution;
+    this.id = executionId(this.number);
+    this.#requests = [request];
     this.#host = host;
+    this.#onInput = options.onInput;
     this.#collector = new OutputCollector(options.maxOutputBytes ?? DEFAULTS.maxOutputBytes);
     this.#timeoutMs = options.timeoutMs === undefined ? DEFAULTS.timeoutMs : options.timeoutMs;
     this.#watch = new Stopwatch(this.#timeoutMs, () => this.#expire());
     this.#watch.run();
     this.#follow(options.signal);
+  }
+
+  /** The sequence of the last event that has come; `client.executionById` can go on behind it. */
+  get lastSequence(): number {
+    return this.#lastSequence;
   }
 
   /**
@@ -112,7 +126,7 @@ export class Execution {
     } finally {
       this.#reader = "done";
       this.drain();
-      if (left && !this.#settled && options.onExit !== "detach") this.#host.interrupt(this);
+      if (left && options.onExit !== "detach") this.#interrupt();
     }
   }
 
@@ -131,7 +145,7 @@ export class Execution {
   /** Raises KeyboardInterrupt in the cell; ends its kernel when it does not react within 3 s. */
   async interrupt(): Promise<void> {
     if (this.#settled) return;
-    this.#host.interrupt(this);
+    this.#interrupt();
     if (this.#reader !== "reading") this.drain();
     await this.#outcome.promise.catch(() => undefined);
   }
@@ -144,6 +158,19 @@ export class Execution {
   /** @internal */
   get settled(): boolean {
     return this.#settled;
+  }
+
+  /** @internal Resolves when the execution is settled, however. */
+  get ended(): Promise<void> {
+    return this.#outcome.promise.then(
+      () => undefined,
+      () => undefined,
+    );
+  }
+
+  /** @internal */
+  get requests(): readonly Request[] {
+    return this.#requests;
   }
 
   /** @internal No reader will come for what arrives from now on: only the result keeps it. */
@@ -163,14 +190,15 @@ export class Execution {
   /** @internal Takes a frame of this execution. */
   receive(frame: Frame): void {
     if (this.#settled) return;
+    this.#lastSequence = frame.sequence;
     let message: Decoded | undefined;
     try {
       message = this.#decoder.decode(frame);
+      if (message !== undefined) this.#take(message, frame.payload.length);
     } catch (cause) {
       this.fail(new IpyboxError("protocol_violation", "The kernel sent what is no message; reset it.", { cause }));
       return;
     }
-    if (message !== undefined) this.#take(message, frame.payload.length);
     if ((frame.flags & FrameFlag.last) !== 0) this.#end();
   }
 
@@ -210,7 +238,7 @@ export class Execution {
         this.#freshKernel = true;
         return;
       case "execution_aborted":
-        this.fail(message.reason === "stopOnError" ? new ExecutionAbortedError(this.id) : interruptedBeforeStart(this.id));
+        this.fail(new ExecutionAbortedError(this.id, message.reason));
         return;
       case "kernel_start_failed":
         this.fail(new IpyboxError("kernel_start_failed", `No kernel could be started: ${message.message}.`));
@@ -218,18 +246,65 @@ export class Execution {
       case "kernel_died":
         this.fail(this.#expired ? this.#timeoutError(true) : new KernelDiedError(message, this.snapshot()));
         return;
-      default:
+      case "stream":
+      case "display_data":
+      case "update_display_data":
+      case "execute_result":
+      case "clear_output":
+      case "input_request":
+      case "error":
+      case "execute_reply":
         this.#publish(message, bytes);
+        return;
+      default:
+        throw new TypeError(`a cell gives no ${message.type}`);
     }
   }
 
   #publish(event: ExecutionEvent, bytes: number): void {
     if (event.type === "error") this.#error = event;
-    if (event.type === "execute_reply") this.#executionCount = event.execution_count;
+    if (event.type === "execute_reply") this.#reply(event);
+    if (event.type === "input_request") void this.#answer(event);
     this.#collector.add(event, bytes);
     if (this.#draining) return;
     this.#queue.push(event, bytes);
     if (this.full) this.#host.balance();
+  }
+
+  #reply(reply: Extract<ExecutionEvent, { type: "execute_reply" }>): void {
+    this.#executionCount = reply.execution_count;
+    // The error itself may have been lost with the connection.
+    const { ename, evalue, traceback, frames } = reply;
+    if (reply.status === "error" && ename !== undefined) {
+      this.#error ??= { type: "error", ename, evalue: evalue ?? "", traceback: traceback ?? [], frames: frames ?? [] };
+    }
+  }
+
+  /** Has the caller answer `input()`. Who has no handler leaves it to another client. */
+  async #answer({ prompt, password, number }: InputRequestEvent): Promise<void> {
+    if (this.#onInput === undefined) return;
+    this.#asking = true;
+    this.#clock();
+    const reply = await Promise.resolve()
+      .then(() => this.#onInput?.(prompt, { password }))
+      .then(
+        (value) => (typeof value === "string" ? { value } : { error: `onInput gave ${typeof value}, not a string` }),
+        (error: unknown) => ({ error: `onInput failed: ${error instanceof Error ? error.message : String(error)}` }),
+      );
+    this.#asking = false;
+    this.#clock();
+    this.#send({ type: "input_reply", execution: this.number, number, ...reply });
+  }
+
+  #interrupt(): void {
+    this.#send({ type: "interrupt_request", execution: this.number });
+  }
+
+  /** Asks for something now, and again whenever the connection has dropped, until the cell has ended. */
+  #send(request: Request): void {
+    if (this.#settled) return;
+    this.#requests.push(request);
+    this.#host.send(request);
   }
 
   #end(): void {
@@ -252,13 +327,14 @@ export class Execution {
   #settle(): void {
     this.#settled = true;
     this.#watch.halt();
+    this.#requests = [];
     this.#host.balance();
   }
 
   #expire(): void {
     if (this.#settled) return;
     this.#expired = true;
-    this.#host.interrupt(this);
+    this.#interrupt();
     setTimeout(() => this.fail(this.#timeoutError(true)), SETTLE_AFTER_MS).unref();
   }
 
@@ -267,7 +343,7 @@ export class Execution {
   }
 
   #clock(): void {
-    if (this.#waiting || this.#held || this.#settled) this.#watch.halt();
+    if (this.#waiting || this.#held || this.#asking || this.#settled) this.#watch.halt();
     else this.#watch.run();
   }
 
@@ -277,14 +353,14 @@ export class Execution {
       this.#watch.restart(options.timeoutMs);
     }
     this.#follow(options.signal);
-    this.#host.awaited(this);
+    this.#host.drainBefore(this);
   }
 
   #follow(signal: AbortSignal | undefined): void {
     if (signal === undefined || this.#settled) return;
     const abort = (): void => {
       if (this.#settled) return;
-      this.#host.interrupt(this);
+      this.#interrupt();
       this.fail(signal.reason);
     };
     if (signal.aborted) abort();
@@ -312,27 +388,4 @@ export class Execution {
     }
     if (outcome !== undefined) throw outcome.error;
   }
-}
-
-function* textsOf(event: ExecutionEvent, flow: TextFlow): Generator<string> {
-  switch (event.type) {
-    case "stream":
-      yield flow.stream(event.text);
-      break;
-    case "display_data":
-    case "execute_result": {
-      const text = textOf(event.data);
-      if (text !== undefined) yield flow.value(text);
-      break;
-    }
-    case "execute_reply":
-      for (const { source, data } of event.payload) {
-        const text = source === "page" && data !== undefined ? textOf(data) : undefined;
-        if (text !== undefined) yield flow.value(text);
-      }
-  }
-}
-
-function interruptedBeforeStart(id: string): IpyboxError {
-  return new IpyboxError("execution_aborted", `Execution ${id} was interrupted before it had started.`);
 }

@@ -7,7 +7,8 @@ import type { Engine } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { imageFiles, packageVersion } from "./image-files.ts";
 import { fullImageName } from "./image-reference.ts";
-import { DEFAULTS, parseOptions } from "./options.ts";
+import { DEFAULTS } from "./options.ts";
+import { parseOptions } from "./parse-options.ts";
 import { proxySettings } from "./proxies.ts";
 
 /** What a build tells while it runs. */

@@ -1,4 +1,16 @@
-export { ExecutionClient } from "./client.ts";
+export { type ClientEvents, ExecutionClient } from "./client.ts";
+export type {
+  AttachOptions,
+  ExecutionClientOptions,
+  ForkOptions,
+  InputDetails,
+  InputHandler,
+  QuestionOptions,
+  ResultOptions,
+  StreamOptions,
+  SubmitOptions,
+  VariableOptions,
+} from "./client-options.ts";
 export { ExecutionContainer } from "./container.ts";
 export {
   ContainerDiedError,
@@ -15,16 +27,11 @@ export {
 } from "./errors.ts";
 export { Execution } from "./execution.ts";
 export { ExecutionImage } from "./image.ts";
-export {
-  DEFAULTS,
-  type ExecutionClientOptions,
-  type ExecutionContainerOptions,
-  type ResultOptions,
-  type SandboxUser,
-  type StreamOptions,
-  type SubmitOptions,
-} from "./options.ts";
+export type { Completeness, Completion, Inspection } from "./introspection.ts";
+export type { LateOutput } from "./late-output.ts";
+export { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 export type { DisplayOutput, ErrorOutput, Output, ResultOutput, StreamOutput } from "./outputs.ts";
+export type { Variable } from "./protocol/answers.ts";
 export type {
   ClearOutputEvent,
   DisplayEvent,
@@ -32,9 +39,11 @@ export type {
   ExecuteReplyEvent,
   ExecuteResultEvent,
   ExecutionEvent,
+  InputRequestEvent,
   MimeBundle,
   StreamEvent,
   TracebackFrame,
 } from "./protocol/events.ts";
 export { ExecutionResult } from "./result.ts";
 export { ResultImage } from "./result-image.ts";
+export { NdArray, type SettableValue, type TypedArray, type Value } from "./variables.ts";

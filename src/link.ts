@@ -1,8 +1,11 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import WebSocket from "ws";
-import { IpyboxError } from "./errors.ts";
+import { ContainerDiedError, IpyboxError } from "./errors.ts";
+import { handshake, isRefused } from "./handshake.ts";
 import { KERNELS_PATH } from "./protocol/agent-config.ts";
-import { encodeJsonFrame, type Frame, FrameKind, readFrames } from "./protocol/frame.ts";
+import { encodeFrame, encodeJsonFrame, type Frame, FrameKind, readFrames } from "./protocol/frame.ts";
+import { encodeMessage } from "./protocol/messages.ts";
 import type { Control, Request } from "./protocol/requests.ts";
 
 /** A connection on which nothing came for so long is asked for a sign of life, and given up. */
@@ -11,10 +14,11 @@ const GIVE_UP_AFTER_MS = 8_000;
 
 /** How long a connection that dropped is tried again. */
 const RECONNECT_MS = 20_000;
+const RETRY_TIMEOUT_MS = 5_000;
 const RETRY_DELAYS_MS = [0, 50, 100, 200, 400, 800] as const;
 
 /** A port that refuses connections for so long belongs to a container that is gone. */
-const REFUSED_MS = 1_500;
+const REFUSED_MS = 1_000;
 
 /** Where a kernel is. */
 export interface LinkTarget {
@@ -22,13 +26,26 @@ export interface LinkTarget {
   readonly port: number;
   readonly token: string;
   readonly kernelId: string;
+  /** Tells why the container is gone, if it is. Undefined when it runs, or nobody knows. */
+  readonly whyGone?: (() => Promise<string | undefined>) | undefined;
+}
+
+export interface LinkOptions {
+  /** Creates the kernel, with these terms; without it the kernel must be there. */
+  readonly create?: { readonly gracePeriodMs: number; readonly idleTimeoutMs: number | null } | undefined;
+  /** The last sequence that is not wanted; `latest`: only what comes from now on. */
+  readonly after: number | "latest";
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface LinkEvents {
   /** A frame of the kernel's sequence, each once and in order. */
   onFrame(frame: Frame): void;
-  /** `bytes` is how much the agent could not keep while the connection was down. */
-  onReconnected(lost: boolean): void;
+  /** `lostBytes` of output were too much for the agent to keep while the connection was down. */
+  onReconnected(lostBytes: number): void;
+  /** The agent knows no execution of that number. */
+  onNotFound(number: number): void;
   /** The connection is gone for good. */
   onLost(error: IpyboxError): void;
 }
@@ -36,29 +53,47 @@ export interface LinkEvents {
 /** A client's connection to its kernel: it comes back when it drops, and goes on where it was. */
 export class Link {
   readonly #target: LinkTarget;
-  readonly #events: LinkEvents;
+  /** Names this client, so that a new connection takes the place of one that has died. */
+  readonly #client: string = randomUUID();
   #socket: WebSocket | undefined;
+  #after: number | "latest";
   #sequence = 0;
+  /** Bytes of all payloads up to that sequence. */
+  #position = 0;
+  #opened = false;
+  #events: LinkEvents | undefined;
   #paused = false;
   #closed = false;
   #lastSign = 0;
   #heartbeat: NodeJS.Timeout | undefined;
 
-  private constructor(target: LinkTarget, events: LinkEvents) {
+  private constructor(target: LinkTarget, after: number | "latest") {
     this.#target = target;
-    this.#events = events;
+    this.#after = after;
   }
 
-  /** Connects, and creates the kernel when there is none with this id. */
-  static async open(target: LinkTarget, events: LinkEvents, timeoutMs: number, signal?: AbortSignal): Promise<Link> {
-    const link = new Link(target, events);
-    await link.#connect({ create: true, timeoutMs, signal });
+  /** Connects, and creates the kernel when the options say so. `start()` lets frames come. */
+  static async open(target: LinkTarget, options: LinkOptions): Promise<Link> {
+    const link = new Link(target, options.after);
+    await link.#connect(options.timeoutMs, options.create, options.signal);
     link.#heartbeat = setInterval(() => link.#beat(), 1_000).unref();
     return link;
   }
 
+  /** Lets frames come. Until then they wait in the socket. */
+  start(events: LinkEvents): void {
+    this.#events = events;
+    if (!this.#paused) this.#socket?.resume();
+  }
+
+  /** Sends a request, unless the connection is down: who needs it sends it again after `onReconnected`. */
   send(request: Request): void {
-    this.#socket?.send(encodeJsonFrame(FrameKind.request, request));
+    if (!("buffers" in request) || request.buffers === undefined) {
+      this.#socket?.send(encodeJsonFrame(FrameKind.request, request));
+      return;
+    }
+    const { buffers, ...message } = request;
+    this.#socket?.send(encodeFrame(FrameKind.message, encodeMessage(message, buffers)));
   }
 
   /** Leaves output where it is, so that the kernel has to wait. */
@@ -69,15 +104,16 @@ export class Link {
     else this.#socket?.resume();
   }
 
-  /** Says good-bye: the kernel is removed. Resolves when the agent has closed the connection, or after 2 s. */
-  async close(): Promise<void> {
+  /** Ends the connection; removes the kernel if asked. Resolves when the agent has closed it, or after 2 s. */
+  async close(removeKernel: boolean): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     clearInterval(this.#heartbeat);
     const socket = this.#socket;
     if (socket === undefined || socket.readyState !== WebSocket.OPEN) return;
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
-    socket.send(encodeJsonFrame(FrameKind.request, { type: "shutdown_request" }));
+    if (removeKernel) socket.send(encodeJsonFrame(FrameKind.request, { type: "shutdown_request" }));
+    else socket.close();
     socket.resume();
     const deadline = new AbortController();
     await Promise.race([closed, delay(2_000, undefined, { signal: deadline.signal }).catch(() => undefined)]);
@@ -85,30 +121,39 @@ export class Link {
     socket.terminate();
   }
 
-  async #connect(options: { create: boolean; timeoutMs: number; signal?: AbortSignal | undefined }): Promise<boolean> {
+  /** Gives how many bytes of output were lost since the last connection. */
+  async #connect(timeoutMs: number, create?: LinkOptions["create"], signal?: AbortSignal): Promise<number> {
     const { host, port, token, kernelId } = this.#target;
-    const query = new URLSearchParams({ after: String(this.#sequence), ...(options.create ? { create: "true" } : {}) });
+    const query = new URLSearchParams({ client: this.#client, after: String(this.#after) });
+    if (create !== undefined) {
+      query.set("create", "true");
+      query.set("grace", String(create.gracePeriodMs));
+      if (create.idleTimeoutMs !== null) query.set("idle", String(create.idleTimeoutMs));
+    }
     const address = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
     const socket = new WebSocket(`ws://${address}:${port}${KERNELS_PATH}${kernelId}?${query.toString()}`, {
       headers: { authorization: `Bearer ${token}` },
       perMessageDeflate: false,
       skipUTF8Validation: true,
       maxPayload: 2 ** 31,
-      handshakeTimeout: options.timeoutMs,
+      handshakeTimeout: timeoutMs,
     });
-    const ready = await handshake(socket, this.#target, options.timeoutMs, options.signal);
+    const ready = await handshake(socket, this.#target, timeoutMs, signal);
     if (this.#closed) {
       socket.terminate();
-      return false;
+      return 0;
     }
+    const lostBytes = this.#opened ? Math.max(0, ready.position - this.#position) : 0;
+    this.#opened = true;
+    this.#after = this.#sequence = ready.nextSequence - 1;
+    this.#position = ready.position;
     this.#socket = socket;
     this.#lastSign = performance.now();
     socket.on("message", (data) => this.#receive(data as Buffer));
     socket.on("pong", () => (this.#lastSign = performance.now()));
     socket.on("close", () => void this.#reconnect());
-    if (this.#paused) socket.pause();
-    else socket.resume();
-    return ready.nextSequence > this.#sequence + 1;
+    if (this.#events !== undefined && !this.#paused) socket.resume();
+    return lostBytes;
   }
 
   #receive(data: Buffer): void {
@@ -118,8 +163,9 @@ export class Link {
         if (frame.kind === FrameKind.control) {
           this.#control(JSON.parse(frame.payload.toString()) as Control);
         } else if (frame.sequence > this.#sequence) {
-          this.#sequence = frame.sequence;
-          this.#events.onFrame(frame);
+          this.#after = this.#sequence = frame.sequence;
+          this.#position += frame.payload.length;
+          this.#events?.onFrame(frame);
         }
       }
     } catch (cause) {
@@ -128,9 +174,16 @@ export class Link {
   }
 
   #control(control: Control): void {
+    if (control.type === "execution_not_found") this.#events?.onNotFound(control.execution);
     if (control.type !== "closed") return;
-    const code = control.code === "kernel_not_found" ? "kernel_not_found" : "protocol_violation";
-    this.#lose(new IpyboxError(code, `The agent closed the connection: ${control.message}.`));
+    if (control.code === "container_culled") {
+      this.#lose(new ContainerDiedError(control.message));
+      return;
+    }
+    const gone = control.code === "kernel_not_found" || control.code === "kernel_culled";
+    this.#lose(
+      new IpyboxError(gone ? "kernel_not_found" : "protocol_violation", `The agent closed the connection: ${control.message}.`),
+    );
   }
 
   async #reconnect(): Promise<void> {
@@ -142,18 +195,26 @@ export class Link {
       await delay(RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)], undefined, { ref: false });
       if (this.#closed) return;
       try {
-        const lost = await this.#connect({ create: false, timeoutMs: 5_000 });
-        this.#events.onReconnected(lost);
+        const lostBytes = await this.#connect(RETRY_TIMEOUT_MS);
+        this.#events?.onReconnected(lostBytes);
         return;
       } catch (error) {
         const now = performance.now();
         refusedAt = isRefused(error) ? (refusedAt ?? now) : undefined;
+        const why = await this.#target.whyGone?.();
         const final = error instanceof IpyboxError && ["unauthorized", "kernel_not_found"].includes(error.code);
-        const gone = refusedAt !== undefined && now - refusedAt > REFUSED_MS;
-        if (final || gone || now - startedAt > RECONNECT_MS) {
-          this.#lose(gone ? refused(this.#target, error) : (error as IpyboxError));
-          return;
+        const refusing = refusedAt !== undefined && now - refusedAt > REFUSED_MS;
+        if (why !== undefined || refusing) {
+          const { host, port } = this.#target;
+          this.#lose(new ContainerDiedError(why ?? `${host}:${port} refuses connections`, undefined, { cause: error }));
+        } else if (final) {
+          this.#lose(error);
+        } else if (now - startedAt > RECONNECT_MS) {
+          this.#lose(lostFor(this.#target, error));
+        } else {
+          continue;
         }
+        return;
       }
     }
   }
@@ -172,113 +233,11 @@ export class Link {
     this.#closed = true;
     clearInterval(this.#heartbeat);
     this.#socket?.terminate();
-    this.#events.onLost(error);
+    this.#events?.onLost(error);
   }
 }
 
-/** Waits until the agent says that it takes requests; nothing is read beyond that. */
-async function handshake(
-  socket: WebSocket,
-  target: LinkTarget,
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Promise<Extract<Control, { type: "ready" }>> {
-  const where = `${target.host}:${target.port}`;
-  try {
-    return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        reject(
-          new IpyboxError(
-            "connect_failed",
-            `Nothing on ${where} answered within ${timeoutMs} ms. Is that the port of an ipybox container? ` +
-              "Raise connectTimeoutMs if it only is slow.",
-            { details: { host: target.host, port: target.port, timeoutMs } },
-          ),
-        );
-      }, timeoutMs);
-      const abort = (): void => reject(signal?.reason);
-      signal?.addEventListener("abort", abort, { once: true });
-      if (signal?.aborted === true) abort();
-      const done = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", abort);
-      };
-      socket.once("message", (data) => {
-        socket.pause();
-        done();
-        try {
-          const [frame] = readFrames(data as Buffer);
-          const control = JSON.parse(frame?.payload.toString() ?? "") as Control;
-          if (frame?.kind !== FrameKind.control || control.type !== "ready") throw new TypeError("it is not ready");
-          resolve(control);
-        } catch (cause) {
-          reject(notAnAgent(where, cause));
-        }
-      });
-      socket.once("unexpected-response", (_, response) => {
-        done();
-        response.resume();
-        reject(refusal(response.statusCode ?? 0, target));
-      });
-      socket.once("error", (cause) => {
-        done();
-        reject(connectFailure(where, cause));
-      });
-      socket.once("close", () => {
-        done();
-        reject(notAnAgent(where, undefined));
-      });
-    });
-  } catch (error) {
-    socket.on("error", () => undefined);
-    socket.terminate();
-    throw error;
-  }
-}
-
-function refusal(status: number, { host, port, kernelId }: LinkTarget): IpyboxError {
-  const where = `${host}:${port}`;
-  const details = { host, port, status };
-  switch (status) {
-    case 401:
-      return new IpyboxError("unauthorized", `The container on ${where} does not accept the token. Pass container.token.`, {
-        details,
-      });
-    case 404:
-      return new IpyboxError("kernel_not_found", `The container on ${where} has no kernel ${kernelId} (any more).`, { details });
-    case 503:
-      return new IpyboxError(
-        "kernel_start_failed",
-        `The container on ${where} could not start a kernel: it may be out of memory or processes.`,
-        { details },
-      );
-    default:
-      return notAnAgent(where, new Error(`it answered with status ${status}`));
-  }
-}
-
-function connectFailure(where: string, cause: Error): IpyboxError {
-  if (!isRefused(cause)) return notAnAgent(where, cause);
-  return new IpyboxError("connect_failed", `Nothing listens on ${where}. Is the container running, and is that its port?`, {
-    cause,
-  });
-}
-
-function notAnAgent(where: string, cause: unknown): IpyboxError {
-  return new IpyboxError(
-    "connect_failed",
-    `What listens on ${where} does not answer as an ipybox container does. Is that container.port?`,
-    { cause },
-  );
-}
-
-function refused({ host, port }: LinkTarget, cause: unknown): IpyboxError {
-  return new IpyboxError("container_died", `${host}:${port} refuses connections`, { cause });
-}
-
-function isRefused(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ((cause as NodeJS.ErrnoException).code === "ECONNREFUSED") return true;
-  }
-  return false;
+function lostFor({ host, port }: LinkTarget, cause: unknown): IpyboxError {
+  const text = `The connection to ${host}:${port} was lost, and did not come back for ${RECONNECT_MS / 1000} s.`;
+  return new IpyboxError("connection_lost", `${text} The kernel may still run: see ExecutionClient.attach().`, { cause });
 }

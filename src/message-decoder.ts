@@ -7,7 +7,7 @@ import { StreamDecoder } from "./stream-decoder.ts";
 const MAX_MESSAGE_BYTES = 2 ** 30;
 
 /** What a frame says: something of the cell, or something of its life. */
-export type Decoded = Exclude<KernelMessage, ExecutionEvent> | ExecutionEvent;
+export type Decoded = KernelMessage;
 
 /** Turns the frames of one execution into messages. */
 export class MessageDecoder {

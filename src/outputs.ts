@@ -46,10 +46,16 @@ interface KeptDisplay {
   metadata: MimeBundle;
 }
 
-/** Keeps the outputs of one execution, up to a number of bytes. */
+/** An output, and how much of the room it takes. */
+interface Kept {
+  readonly output: KeptStream | KeptDisplay | ResultOutput | ErrorOutput;
+  bytes: number;
+}
+
+/** Keeps the outputs of one execution, up to a number of bytes. An exception is always kept. */
 export class OutputCollector {
   readonly #maxBytes: number;
-  #kept: (KeptStream | KeptDisplay | ResultOutput | ErrorOutput)[] = [];
+  #kept: Kept[] = [];
   #keptBytes = 0;
   #clearNext = false;
   /** All bytes of output, kept or not. */
@@ -78,7 +84,7 @@ export class OutputCollector {
         this.#bundle({ kind: "result", ...bundleOf(event) }, bytes);
         break;
       case "update_display_data":
-        this.#update(event.transient.display_id, bundleOf(event));
+        this.#update(event.transient.display_id, bundleOf(event), bytes);
         break;
       case "clear_output":
         this.#clearNext = true;
@@ -86,25 +92,18 @@ export class OutputCollector {
         break;
       case "error":
         this.#show();
-        this.#kept.push({
-          kind: "error",
-          errorName: event.ename,
-          errorValue: event.evalue,
-          traceback: event.traceback.join("\n"),
-          frames: event.frames,
-        });
+        this.#kept.push({ output: errorOf(event), bytes: 0 });
         break;
       case "execute_reply":
-        for (const { source, data } of event.payload) {
-          if (source === "page" && data !== undefined)
-            this.#kept.push({ kind: "display", displayId: undefined, data, metadata: {} });
-        }
+        this.#reply(event, bytes);
+        break;
+      default: // a question is no output
     }
   }
 
   /** The outputs as they are now. */
   outputs(): readonly Output[] {
-    return this.#kept.map((output): Output => {
+    return this.#kept.map(({ output }): Output => {
       switch (output.kind) {
         case "stream":
           return { kind: "stream", name: output.name, text: output.texts.join("") };
@@ -116,47 +115,60 @@ export class OutputCollector {
     });
   }
 
-  #stream(name: "stdout" | "stderr", text: string): void {
+  #stream(name: "stdout" | "stderr", { text, bytes }: { readonly text: string; readonly bytes: number }): void {
     const last = this.#kept.at(-1);
-    if (last?.kind === "stream" && last.name === name) last.texts.push(text);
-    else this.#kept.push({ kind: "stream", name, texts: [text] });
+    if (last?.output.kind === "stream" && last.output.name === name) {
+      last.output.texts.push(text);
+      last.bytes += bytes;
+    } else if (bytes > 0) {
+      this.#kept.push({ output: { kind: "stream", name, texts: [text] }, bytes });
+    }
   }
 
   #bundle(output: KeptDisplay | ResultOutput, bytes: number): void {
     this.totalBytes += bytes;
-    if (this.#keptBytes + bytes > this.#maxBytes) {
-      this.truncated = true;
-      return;
-    }
-    this.#keptBytes += bytes;
-    this.#kept.push(output);
+    if (this.#takes(bytes)) this.#kept.push({ output, bytes });
   }
 
-  #update(displayId: string | undefined, bundle: Pick<DisplayOutput, "data" | "metadata">): void {
+  #update(displayId: string | undefined, bundle: Pick<DisplayOutput, "data" | "metadata">, bytes: number): void {
+    this.totalBytes += bytes;
     if (displayId === undefined) return;
-    for (const output of this.#kept) {
-      if (output.kind === "display" && output.displayId === displayId) Object.assign(output, bundle);
+    for (const kept of this.#kept) {
+      if (kept.output.kind !== "display" || kept.output.displayId !== displayId || !this.#takes(bytes - kept.bytes)) continue;
+      Object.assign(kept.output, bundle);
+      kept.bytes = bytes;
     }
+  }
+
+  /** What IPython shows in a pager is a display. */
+  #reply({ payload }: Extract<ExecutionEvent, { type: "execute_reply" }>, bytes: number): void {
+    for (const { source, data } of payload) {
+      if (source === "page" && data !== undefined)
+        this.#bundle({ kind: "display", displayId: undefined, data, metadata: {} }, bytes);
+    }
+  }
+
+  #takes(bytes: number): boolean {
+    const fits = this.#keptBytes + bytes <= this.#maxBytes;
+    if (fits) this.#keptBytes += bytes;
+    else this.truncated = true;
+    return fits;
   }
 
   /** Something is about to be shown: what was to be cleared before it goes now. */
   #show(): void {
     if (!this.#clearNext) return;
     this.#clearNext = false;
-    this.#kept = this.#kept.filter((output) => output.kind === "error");
+    this.#kept = this.#kept.filter(({ output }) => output.kind === "error");
     this.#keptBytes = 0;
   }
 
   /** As much of the text as there is room for. */
-  #fitting(text: string, bytes: number): string {
+  #fitting(text: string, bytes: number): { readonly text: string; readonly bytes: number } {
+    if (this.#takes(bytes)) return { text, bytes };
     const room = this.#maxBytes - this.#keptBytes;
-    if (bytes <= room) {
-      this.#keptBytes += bytes;
-      return text;
-    }
-    this.truncated = true;
     this.#keptBytes = this.#maxBytes;
-    return cutToBytes(text, room);
+    return { text: cutToBytes(text, room), bytes: room };
   }
 }
 
@@ -166,6 +178,10 @@ function cutToBytes(text: string, bytes: number): string {
   let end = Math.max(bytes, 0);
   while (end > 0 && ((buffer[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return buffer.toString("utf8", 0, end);
+}
+
+function errorOf({ ename, evalue, traceback, frames }: Extract<ExecutionEvent, { type: "error" }>): ErrorOutput {
+  return { kind: "error", errorName: ename, errorValue: evalue, traceback: traceback.join("\n"), frames };
 }
 
 function bundleOf({ data, metadata }: Pick<DisplayOutput, "data" | "metadata">): Pick<DisplayOutput, "data" | "metadata"> {

@@ -1,6 +1,6 @@
 import type { Output, OutputCollector } from "./outputs.ts";
 import { imageOf, type ResultImage } from "./result-image.ts";
-import { TextFlow, textOf } from "./text-flow.ts";
+import { settle, TextFlow, textOf } from "./text-flow.ts";
 
 /** What is known of an execution besides its outputs. */
 export interface ResultFacts {
@@ -38,7 +38,7 @@ export class ExecutionResult {
 
   /**
    * Streams, values and displays as text, in order, without white space around it; null when there
-   * was nothing of them. Images have no part in it.
+   * was nothing of them. Of a progress bar it is the final state. Images have no part in it.
    */
   get text(): string | null {
     return this.#computed().text;
@@ -88,7 +88,7 @@ function computeTexts(outputs: readonly Output[]): Texts {
     }
   }
   return {
-    text: all.length === 0 ? null : all.join("").trim(),
+    text: all.length === 0 ? null : settle(all.join("")).trim(),
     stdout: streams.stdout.join(""),
     stderr: streams.stderr.join(""),
   };

@@ -51,6 +51,7 @@ export async function sandboxSpec(
       [CREATED_LABEL]: new Date().toISOString(),
     },
     port: options.port,
+    removeAtEnd: options.idleTimeoutMs !== undefined,
     memoryBytes: options.memoryBytes ?? Math.min(DEFAULTS.memoryBytes, info.memoryBytes),
     cpus: options.cpus ?? Math.min(DEFAULTS.cpus, info.cpus),
     pidsLimit: options.pidsLimit ?? DEFAULTS.pidsLimit,
@@ -60,7 +61,8 @@ export async function sandboxSpec(
 
 /** What the agent of that start has to know. */
 export function agentConfig(options: ExecutionContainerOptions): AgentConfig {
-  return { ...(options.user ?? callerUser()), env: { ...proxySettings(), ...options.env } };
+  const idleTimeoutMs = options.idleTimeoutMs ?? null;
+  return { ...(options.user ?? callerUser()), env: { ...proxySettings(), ...options.env }, idleTimeoutMs };
 }
 
 async function certificateFiles(paths: readonly string[]): Promise<readonly SandboxFile[]> {

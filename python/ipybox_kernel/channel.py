@@ -26,6 +26,10 @@ class Channel:
     """
 
     def __init__(self, sock: socket.socket, slots: list[int]) -> None:
+        self.bind(sock, slots)
+
+    def bind(self, sock: socket.socket, slots: list[int]) -> None:
+        """Sends on another socket from now on: that of a kernel which was forked from this one."""
         self._sock = sock
         self._slots = [_writable_poll(slot) for slot in slots]
         self._writable = _writable_poll(sock.fileno())
@@ -36,6 +40,9 @@ class Channel:
         self._interrupted = False
         #: The cell that runs now, 0 between cells.
         self.running = 0
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
 
     @property
     def owned(self) -> bool:
@@ -61,12 +68,15 @@ class Channel:
     def message(self, content: dict, buffers: list[tuple[list, bytes]] | None = None) -> None:
         self._message(content, buffers or [], *self._attribution())
 
-    def reply(self, execution: int, content: dict) -> None:
-        """The last message of an execution. No cell runs any more that an interrupt could end."""
+    def reply(self, execution: int, content: dict, buffers: list[tuple[list, bytes]] | None = None) -> None:
+        """The last message of a request. No cell runs any more that an interrupt could end."""
         failed = frames.FAILED if content["status"] == "error" else 0
-        self._message(content, [], execution, frames.LAST | failed)
+        self._message(content, buffers or [], execution, frames.LAST | failed)
 
     def _message(self, content: dict, buffers: list[tuple[list, bytes]], execution: int, flags: int) -> None:
+        if not self.owned:
+            _print_text(content)
+            return
         payload = frames.encode_message(content, buffers)
         limit = frames.MAX_PAYLOAD
         if len(payload) <= limit:
@@ -117,6 +127,13 @@ class Channel:
             waited += 0 if relay_blocked else _SLOT_POLL_MS
             if waited >= _SLOT_PATIENCE_MS:
                 return
+
+
+def _print_text(content: dict) -> None:
+    """What a process shows that a cell has forked: only the kernel itself sends messages."""
+    text = content.get("data", {}).get("text/plain")
+    if text is not None:
+        os.write(1, f"{text}\n".encode("utf-8", "surrogatepass"))
 
 
 def _writable_poll(descriptor: int) -> select.poll:

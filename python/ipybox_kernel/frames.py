@@ -9,7 +9,9 @@ writers never mix, and no lock is needed. The agent fills in the sequence.
 """
 
 import json
+import math
 import struct
+from typing import Any
 
 HEADER = struct.Struct("<IBBHIQ")
 MAX_FRAME = 32 * 1024
@@ -23,6 +25,7 @@ REQUEST = 5
 EXITED = 6
 READY = 7
 STALE = 8
+STARTED = 9
 
 # Flags
 RAW = 1  # written to the file descriptor, not by sys.stdout
@@ -43,5 +46,35 @@ def encode_message(message: dict, buffers: list[tuple[list, bytes]]) -> bytes:
     """
     if buffers:
         message = {**message, "buffers": [[path, len(data)] for path, data in buffers]}
-    text = json.dumps(message, separators=(",", ":"), default=str).encode("ascii")
-    return b"".join((struct.pack("<I", len(text)), text, *(data for _, data in buffers)))
+    try:
+        text = json.dumps(message, separators=(",", ":"), default=str, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(message), separators=(",", ":"), default=str, allow_nan=False)
+    encoded = text.encode("ascii")
+    return b"".join((struct.pack("<I", len(encoded)), encoded, *(data for _, data in buffers)))
+
+
+def decode_message(payload: bytes | bytearray) -> dict:
+    """Reads what ``encode_message`` has written, with each buffer's bytes in its place."""
+    (length,) = struct.unpack_from("<I", payload)
+    message = json.loads(payload[4 : 4 + length])
+    offset = 4 + length
+    for path, size in message.pop("buffers", ()):
+        target = message
+        for key in path[:-1]:
+            target = target[int(key) if isinstance(target, list) else key]
+        last = int(path[-1]) if isinstance(target, list) else path[-1]
+        target[last] = bytes(payload[offset : offset + size])
+        offset += size
+    return message
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN and no infinity: they become text, as Jupyter's own messages have them."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value

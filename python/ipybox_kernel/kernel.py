@@ -1,33 +1,51 @@
 """The kernel: takes requests from its socket, one at a time, and runs them in IPython's shell."""
 
 import asyncio
-import builtins
-import getpass
 import json
 import os
 import select
 import signal
 import socket
-import struct
 import sys
 import threading
 import traceback
 import warnings
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import frames
+from . import frames, introspection, variables
 from .channel import Channel, current_execution
 from .errors import exception_text
+from .forking import fork_kernel
 from .shell import KernelShell
+from .stdin import Stdin
 from .streams import OutStream, install_print
+from .tables import show_tables
+
+Answer = tuple[dict, list[tuple[list, bytes]]]
 
 
 class Kernel:
     def __init__(self, shell: KernelShell) -> None:
         self._shell = shell
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._handlers = {"execute_request": self._execute}
+        #: Loops of kernels that this one was forked from: closing one would reach into its owner's.
+        self._foreign_loops: list[asyncio.AbstractEventLoop] = []
+        self._reading = threading.Lock()
+        self._handlers: dict[str, Callable[[int, dict], None]] = {
+            "execute_request": self._execute,
+            "fork_request": self._fork,
+            "input_reply": lambda _, __: None,  # to a question that was given up
+        }
+        self._questions: dict[str, Callable[[dict], Answer]] = {
+            "complete_request": lambda request: (introspection.complete(shell, request), []),
+            "inspect_request": lambda request: (introspection.inspect(shell, request), []),
+            "is_complete_request": lambda request: (introspection.is_complete(shell, request), []),
+            "get_request": lambda request: variables.get(shell, request),
+            "set_request": lambda request: (variables.set_(shell, request), []),
+            "variables_request": lambda _: (variables.describe_all(shell), []),
+        }
 
     @classmethod
     def warm(cls) -> "Kernel":
@@ -38,23 +56,32 @@ class Kernel:
         """What the first cells of many users need, but not the first kernel of a container."""
         self._shell.rehearse("import asyncio", "%who", "1 / 0", "str?")
 
-    def run(self, sock: socket.socket, slots: list[int]) -> None:
+    def run(self, sock: socket.socket, control: socket.socket, slots: list[int]) -> None:
         """Serves requests until the agent closes the connection. Called in the forked process."""
-        self._sock = sock
+        self._sock, self._control = sock, control
         self._channel = Channel(sock, slots)
         self._shell.loop_runner = self._run_coroutine
         sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)
         sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)
         self._shell.connect(self._channel)
         sys.stdin = sys.__stdin__ = open(0, closefd=False)
-        builtins.input = getpass.getpass = _no_input
+        self._stdin = Stdin(self._channel, self._receive)
+        self._stdin.install()
         install_print()
         _inherit_execution_in_threads()
         signal.signal(signal.SIGINT, self._on_interrupt)
-        sock.send(frames.frame(frames.READY, struct.pack("<I", os.getpid())))
-        while (request := self._receive()) is not None:
+        self._say_ready()
+        while True:
+            self._wait_for_request()
+            if (request := self._receive()) is None:
+                return
             execution, message = request
-            self._handlers[message["type"]](execution, message)
+            current_execution.set(execution)
+            handler = self._handlers.get(message["type"], self._answer)
+            handler(execution, message)
+
+    def _say_ready(self) -> None:
+        self._sock.send(frames.frame(frames.READY, b""))
 
     def _on_interrupt(self, _: int, __: FrameType | None) -> None:
         if self._channel.running and self._channel.owned and self._channel.interrupt():
@@ -64,13 +91,16 @@ class Kernel:
 
     def _receive(self) -> tuple[int, dict] | None:
         """The next request; None when the agent has let go."""
-        self._wait_for_request()
-        header = self._read(frames.HEADER.size)
-        if header is None:
-            return None
-        length, _, _, _, execution, _ = frames.HEADER.unpack(header)
-        payload = self._read(length)
-        return None if payload is None else (execution, json.loads(payload))
+        with self._channel.uninterrupted(), self._reading:
+            header = self._read(frames.HEADER.size)
+            if header is None:
+                return None
+            length, kind, _, _, execution, _ = frames.HEADER.unpack(header)
+            payload = self._read(length)
+            if payload is None:
+                return None
+            decode = frames.decode_message if kind == frames.MESSAGE else json.loads
+            return execution, decode(payload)
 
     def _read(self, length: int) -> bytearray | None:
         data = bytearray(length)
@@ -96,13 +126,51 @@ class Kernel:
             finally:
                 loop.remove_reader(self._sock.fileno())
 
+    def _answer(self, execution: int, request: dict) -> None:
+        """A question about the kernel's state: it is answered in its turn, and prints nothing."""
+        content: dict
+        buffers: list[tuple[list, bytes]] = []
+        try:
+            self._channel.running = execution
+            content, buffers = self._questions[request["type"]](request)
+        except BaseException as error:  # a property or a __getattr__ of the user's may do anything
+            name, text = type(error).__name__, exception_text(error)
+            content = {"type": "error_reply", "status": "error", "ename": name, "evalue": text}
+        self._reply(content, buffers)
+
+    def _fork(self, execution: int, request: dict) -> None:
+        """Forks this kernel as often as asked. Each new one goes on here, too, and takes its own requests."""
+        try:
+            for _ in range(request["count"]):
+                forked = fork_kernel(self._control)
+                if forked is not None:
+                    self._go_on_as_fork(*forked)
+                    return
+        except OSError as error:
+            content = {"type": "fork_reply", "status": "error", "ename": type(error).__name__, "evalue": str(error)}
+        else:
+            content = {"type": "fork_reply", "status": "ok"}
+        self._channel.reply(execution, content)
+
+    def _go_on_as_fork(self, sock: socket.socket, control: socket.socket, slots: list[int]) -> None:
+        # Else the old objects would close the descriptors that the new ones have taken over.
+        self._sock.detach()
+        self._control.detach()
+        self._sock, self._control = sock, control
+        self._channel.bind(sock, slots)
+        if self._loop is not None:
+            self._foreign_loops.append(self._loop)
+            self._loop = None
+        self._say_ready()
+
     # --- cells --------------------------------------------------------------------------------
 
     def _execute(self, execution: int, request: dict) -> None:
         shell, channel = self._shell, self._channel
         shell.error = None
         shell.payloads.clear()
-        current_execution.set(execution)
+        self._stdin.allowed = request.get("allowStdin", False)
+        show_tables(shell.display_formatter, request.get("tables"))
         error: dict | None = None
         try:
             channel.running = execution
@@ -113,6 +181,8 @@ class Kernel:
         except BaseException as raised:  # an interrupt between IPython's own handlers, or a broken hook
             error = error or shell.error or _unshown(raised)
             _forget_frames(raised)
+        if not channel.owned:
+            os._exit(0 if error is None else 1)  # a process that the cell has forked ends with the cell
         reply: dict[str, Any] = {"type": "execute_reply", "execution_count": max(shell.execution_count - 1, 0)}
         if error is None:
             reply |= {"status": "ok", "payload": shell.payloads}
@@ -122,7 +192,7 @@ class Kernel:
             reply |= {"status": "error", **error, "payload": shell.payloads}
         self._reply(reply)
 
-    def _reply(self, reply: dict) -> None:
+    def _reply(self, reply: dict, buffers: list[tuple[list, bytes]] | None = None) -> None:
         """Sends the last message of an execution; from here on an interrupt has nothing to end."""
         while True:
             try:
@@ -130,7 +200,7 @@ class Kernel:
                 break
             except KeyboardInterrupt:
                 continue
-        self._channel.reply(execution, reply)
+        self._channel.reply(execution, reply, buffers)
 
     def _run_coroutine(self, coroutine: Any) -> Any:
         """Runs a cell with top-level ``await``. An interrupt cancels it, so that it can clean up."""
@@ -163,10 +233,6 @@ def _forget_frames(error: BaseException) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         traceback.clear_frames(error.__traceback__)
-
-
-def _no_input(prompt: Any = "", *_: Any, **__: Any) -> str:
-    raise EOFError("input() was called, but nobody answers: the program that runs this cell gave no onInput")
 
 
 def _inherit_execution_in_threads() -> None:

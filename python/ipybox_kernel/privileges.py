@@ -1,6 +1,7 @@
 """Takes every privilege from a kernel's process, right after the fork."""
 
 import ctypes
+import errno
 import os
 import struct
 
@@ -42,17 +43,22 @@ def drop_privileges(uid: int, gid: int, groups: list[int]) -> None:
     header = struct.pack("<Ii", _LINUX_CAPABILITY_VERSION_3, 0)
     _check(_libc.syscall(_SYS_CAPSET, header, bytes(24)), "capset")
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
-    # Where the kernels of a container can't be kept apart, none may be traced: then /proc/self stays
-    # closed to the kernel itself, too.
-    if isolate_from_siblings():
-        _check(_libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
+    leave_siblings()
 
 
-def isolate_from_siblings() -> bool:
-    """Enters a Landlock domain of its own; False where this Linux has none with scopes (ABI 6, Linux 6.12).
+def leave_siblings() -> None:
+    """Keeps the kernels of a container apart, although they have the same user.
 
-    Processes outside of the domain can't be signalled or traced from inside, although they have
-    the same user.
+    Where that can't be done, none may be traced: then /proc/self stays closed to the kernel itself, too.
+    """
+    _check(_libc.prctl(_PR_SET_DUMPABLE, 1 if _enter_domain() else 0, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
+
+
+def _enter_domain() -> bool:
+    """Enters a Landlock domain of its own: processes outside can't be signalled or traced from inside.
+
+    False where this Linux has none with scopes (ABI 6, Linux 6.12), and for a fork of a fork of … that
+    would be the 17th layer.
     """
     abi = _libc.syscall(_SYS_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION)
     if abi < 6:
@@ -62,7 +68,10 @@ def isolate_from_siblings() -> bool:
     ruleset = _libc.syscall(_SYS_LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
     _check(ruleset, "landlock_create_ruleset")
     try:
-        _check(_libc.syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock_restrict_self")
+        entered = _libc.syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0)
+        if entered < 0 and ctypes.get_errno() == errno.E2BIG:
+            return False
+        _check(entered, "landlock_restrict_self")
     finally:
         os.close(ruleset)
     return True

@@ -14,6 +14,7 @@ from .privileges import drop_privileges
 _SOCKET_FD = 250
 _STDOUT_SLOT_FD = 251
 _STDERR_SLOT_FD = 252
+_CONTROL_FD = 253
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,14 @@ class KernelSpec:
     virtual_env: str
 
 
-def become_kernel(spec: KernelSpec, sock: socket.socket, stdout: int, stderr: int) -> tuple[socket.socket, list[int]]:
-    """Turns a child of the zygote into a kernel's process; gives its socket and output slots."""
+#: A kernel's socket to the agent, its control socket to the zygote, and its output slots.
+Descriptors = tuple[socket.socket, socket.socket, list[int]]
+
+
+def become_kernel(spec: KernelSpec, sock: socket.socket, control: socket.socket, stdout: int, stderr: int) -> Descriptors:
+    """Turns a child of the zygote into a kernel's process."""
     os.setsid()
-    descriptors = _arrange_descriptors(sock, stdout, stderr)
+    descriptors = _arrange_descriptors(sock, control, stdout, stderr)
     drop_privileges(spec.uid, spec.gid, spec.groups)
     # Files are shared by the container's kernels and with the image's user, by group.
     os.umask(0o002)
@@ -45,20 +50,32 @@ def become_kernel(spec: KernelSpec, sock: socket.socket, stdout: int, stderr: in
     return descriptors
 
 
-def _arrange_descriptors(sock: socket.socket, stdout: int, stderr: int) -> tuple[socket.socket, list[int]]:
-    """Leaves open: 0 (null), 1 and 2 (the output pipes), the socket, and a copy of each pipe."""
+def _arrange_descriptors(sock: socket.socket, control: socket.socket, stdout: int, stderr: int) -> Descriptors:
+    """Leaves open: 0 (null), 1 and 2 (the output pipes), the sockets, and a copy of each pipe."""
     # First far away from the targets, so that no dup2 overwrites what the next one needs.
-    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 300) for fd in (sock.fileno(), stdout, stderr)]
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.dup2(sources[1], 1)
-    os.dup2(sources[2], 2)
-    for source, target in zip(sources, (_SOCKET_FD, _STDOUT_SLOT_FD, _STDERR_SLOT_FD), strict=True):
-        os.dup2(source, target, inheritable=False)
-    sock.detach()
+    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 300) for fd in (sock.detach(), control.detach(), stdout, stderr)]
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    placed = place_descriptors(*sources)
     os.closerange(3, _SOCKET_FD)
-    os.closerange(_STDERR_SLOT_FD + 1, 1 << 20)
-    return socket.socket(fileno=_SOCKET_FD), [_STDOUT_SLOT_FD, _STDERR_SLOT_FD]
+    os.closerange(_CONTROL_FD + 1, 1 << 20)
+    return placed
+
+
+def place_descriptors(sock: int, control: int, stdout: int, stderr: int) -> Descriptors:
+    """Puts a kernel's descriptors where they belong; all others stay as they are."""
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    os.dup2(stdout, _STDOUT_SLOT_FD, inheritable=False)
+    os.dup2(stderr, _STDERR_SLOT_FD, inheritable=False)
+    os.dup2(sock, _SOCKET_FD, inheritable=False)
+    os.dup2(control, _CONTROL_FD, inheritable=False)
+    os.close(sock)
+    os.close(control)
+    return (
+        socket.socket(fileno=_SOCKET_FD),
+        socket.socket(fileno=_CONTROL_FD),
+        [_STDOUT_SLOT_FD, _STDERR_SLOT_FD],
+    )
 
 
 def _enter_virtual_env(root: str) -> None:

@@ -1,7 +1,8 @@
 """The zygote: imports everything once, then forks a kernel for each connection of the agent.
 
 It is root, has one thread, and runs nothing of the users': it forks, relays what is written to file
-descriptors 1 and 2, and reports how a kernel ended. A connection is a kernel's socket for life.
+descriptors 1 and 2, and reports how a kernel ended. A connection is a kernel's socket for life. A live
+kernel forks itself, and its fork comes forward here.
 """
 
 import gc
@@ -10,15 +11,14 @@ import os
 import select
 import signal
 import socket
-import struct
 import sys
 import traceback
 from typing import TYPE_CHECKING
 
 from . import frames
+from .child import Child
 from .preload import Preload
 from .privileges import become_subreaper
-from .relay import Relay, output_pipe
 from .spawn import KernelSpec, become_kernel
 
 if TYPE_CHECKING:
@@ -64,29 +64,13 @@ def _listen(path: str) -> socket.socket:
     return listener
 
 
-class _Child:
-    """A forked kernel, from the zygote's side."""
-
-    def __init__(self, pid: int, sock: socket.socket, relay: Relay) -> None:
-        self.pid = pid
-        self.pidfd = os.pidfd_open(pid)
-        self.sock = sock
-        self.relay = relay
-        self.exited = False
-        self.released = False
-
-    @property
-    def descriptors(self) -> list[int]:
-        return [self.pidfd, self.sock.fileno(), *self.relay.pipes]
-
-
 class Zygote:
     def __init__(self, listener: socket.socket, kernel: "Kernel", preload: Preload) -> None:
         self._listener = listener
         self._kernel = kernel
         self._preload = preload
         self._poll = select.epoll()
-        self._children: dict[int, _Child] = {}  # by each of its descriptors
+        self._children: dict[int, Child] = {}  # by each of its descriptors
         self._wakeup_in, self._wakeup_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def serve(self) -> None:
@@ -122,45 +106,61 @@ class Zygote:
         sock, _ = self._listener.accept()
         try:
             sock.settimeout(_REQUEST_TIMEOUT_S)
-            spec = _read_request(sock)
+            request = _read_request(sock)
             sock.settimeout(None)
-            if self._preload.stale:
+            if "fork_of" in request:
+                self._fork_live(request["fork_of"], request["kernel_id"], sock)
+            elif self._preload.stale:
                 sock.send(frames.frame(frames.STALE, b""))
                 sock.close()
             else:
-                self._fork(spec, sock)
+                self._fork(KernelSpec(**request), sock)
         except Exception:  # one request must not end the zygote
             traceback.print_exc()
             sock.close()
 
     def _fork(self, spec: KernelSpec, sock: socket.socket) -> None:
-        out_read, out_write = output_pipe()
-        err_read, err_write = output_pipe()
+        child = Child(sock)
         pid = os.fork()
         if pid == 0:
             status = 1
             try:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                self._kernel.run(*become_kernel(spec, sock, out_write, err_write))
+                self._kernel.run(*become_kernel(spec, sock, child.far_control, child.out_write, child.err_write))
                 status = 0
             except BaseException:
                 os.write(2, traceback.format_exc().encode("utf-8", "replace")[-4000:])
             finally:
                 os._exit(status)
-        os.close(out_write)
-        os.close(err_write)
-        child = _Child(pid, sock, Relay(sock, out_read, err_read))
+        child.leave_ends()
+        child.watch(self._poll)
+        child.began(pid, self._poll)
+        self._keep(child)
+
+    def _fork_live(self, parent_pid: int, kernel_id: str, sock: socket.socket) -> None:
+        """The kernel `parent_pid` is about to be asked by the agent to fork itself: prepares for the new one."""
+        parent = next(child for child in self._children.values() if child.pid == parent_pid)
+        child = Child(sock)
+        child.watch(self._poll)
+        self._poll.register(child.control.fileno(), select.EPOLLIN)
+        self._keep(child)
+        try:
+            child.order_fork(kernel_id, parent)
+        except OSError:
+            self._forget(child)
+            raise
+
+    def _keep(self, child: Child) -> None:
         for descriptor in child.descriptors:
             self._children[descriptor] = child
-        self._poll.register(child.pidfd, select.EPOLLIN | select.EPOLLONESHOT)
-        self._poll.register(sock.fileno(), select.EPOLLRDHUP | select.EPOLLET)
-        for pipe in child.relay.pipes:
-            self._poll.register(pipe, select.EPOLLIN | select.EPOLLET)
 
-    def _on_event(self, child: _Child, descriptor: int, events: int) -> None:
+    def _on_event(self, child: Child, descriptor: int, events: int) -> None:
         if descriptor == child.pidfd:
-            self._on_exit(child)
+            child.end(self._poll)
+        elif descriptor == child.control.fileno():
+            self._on_forked(child)
+            return
         elif descriptor in child.relay.pipes:
             if events & select.EPOLLIN:
                 child.relay.on_written(descriptor, self._poll)
@@ -169,28 +169,26 @@ class Zygote:
                 child.released = True
             elif events & select.EPOLLOUT:
                 child.relay.on_writable(self._poll)
-        if child.exited and child.released:
+        if child.released and (child.exited or child.pid == 0):
             self._forget(child)
 
-    def _on_exit(self, child: _Child) -> None:
-        """Tells how the kernel ended, after all it has written.
+    def _on_forked(self, child: Child) -> None:
+        self._poll.unregister(child.control.fileno())
+        try:
+            child.come_forward(self._poll)
+        except OSError:  # it has ended, or was never forked
+            self._forget(child)
+        else:
+            self._keep(child)
 
-        The process stays unreaped until the agent lets go of it: until then its pid can't name another.
-        """
-        info = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-        assert info is not None
-        child.exited = True
-        code = info.si_status if info.si_code == os.CLD_EXITED else -info.si_status
-        child.relay.finish(frames.frame(frames.EXITED, struct.pack("<i", code)), self._poll)
-
-    def _forget(self, child: _Child) -> None:
+    def _forget(self, child: Child) -> None:
         for descriptor in child.descriptors:
-            self._children.pop(descriptor, None)
-            self._poll.unregister(descriptor)
-        child.relay.close()
-        child.sock.close()
-        os.close(child.pidfd)
-        os.waitpid(child.pid, 0)
+            if self._children.pop(descriptor, None) is not None:
+                try:
+                    self._poll.unregister(descriptor)
+                except FileNotFoundError:
+                    pass  # the control socket of a kernel that is no fork
+        child.close()
 
     def _reap_orphans(self) -> None:
         """Processes that kernels have left behind; kernels themselves are reaped in `_forget`."""
@@ -202,10 +200,10 @@ class Zygote:
                 os.waitpid(pid, os.WNOHANG)
 
 
-def _read_request(sock: socket.socket) -> KernelSpec:
+def _read_request(sock: socket.socket) -> dict:
     header = _read_exactly(sock, frames.HEADER.size)
     length, *_ = frames.HEADER.unpack(header)
-    return KernelSpec(**json.loads(_read_exactly(sock, length)))
+    return json.loads(_read_exactly(sock, length))
 
 
 def _read_exactly(sock: socket.socket, length: int) -> bytes:

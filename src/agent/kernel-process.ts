@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { encodeJsonFrame, type Frame, FrameKind, frameLength, MAX_KERNEL_FRAME_BYTES, readFrame } from "../protocol/frame.ts";
-import type { KernelSpec } from "../protocol/requests.ts";
+import type { KernelSpec, LiveForkSpec } from "../protocol/requests.ts";
 import { deferred } from "../internal/deferred.ts";
 
 const START_TIMEOUT_MS = 10_000;
@@ -19,26 +19,30 @@ export interface KernelProcessEvents {
 /** The zygote has preloaded packages that have changed since. */
 export class StaleZygoteError extends Error {}
 
-/** One kernel's process: forked by the zygote, spoken to over a unix socket, signalled as a group. */
+/** One kernel's process: forked by the zygote or by another kernel, spoken to over a unix socket, signalled as a group. */
 export class KernelProcess {
-  readonly pid: number;
+  readonly #pid: number;
   readonly #socket: Socket;
+  readonly #zygotePath: string;
   #released = false;
 
-  private constructor(pid: number, socket: Socket) {
-    this.pid = pid;
+  private constructor(pid: number, socket: Socket, zygotePath: string) {
+    this.#pid = pid;
     this.#socket = socket;
+    this.#zygotePath = zygotePath;
   }
 
-  /** Has the zygote at `socketPath` fork a kernel; resolves when the kernel takes requests. */
-  static async start(socketPath: string, spec: KernelSpec, events: KernelProcessEvents): Promise<KernelProcess> {
-    const socket = connect(socketPath);
-    const ready = deferred<number>();
+  /** Has the zygote at `zygotePath` fork a kernel; resolves when the kernel takes requests. */
+  static async start(zygotePath: string, spec: KernelSpec | LiveForkSpec, events: KernelProcessEvents): Promise<KernelProcess> {
+    const socket = connect(zygotePath);
+    const started = deferred<number>();
+    const ready = deferred<void>();
     let status: ExitStatus | undefined;
     const splitter = new FrameSplitter((block) => {
       for (const part of partition(block)) {
         if (Buffer.isBuffer(part)) events.onFrames(part);
-        else if (part.kind === "ready") ready.resolve(part.pid);
+        else if (part.kind === "started") started.resolve(part.pid);
+        else if (part.kind === "ready") ready.resolve();
         else if (part.kind === "exited") status = part.status;
         else ready.reject(new StaleZygoteError());
       }
@@ -67,13 +71,14 @@ export class KernelProcess {
     socket.write(encodeJsonFrame(FrameKind.request, spec));
     const deadline = new AbortController();
     try {
-      const pid = await Promise.race([
+      await Promise.race([
         ready.promise,
         delay(START_TIMEOUT_MS, undefined, { signal: deadline.signal, ref: false }).then(() => {
           throw new Error(`the kernel did not answer within ${START_TIMEOUT_MS} ms`);
         }),
       ]);
-      process = new KernelProcess(pid, socket);
+      // The zygote tells it before the process can: a process that runs cells is not believed.
+      process = new KernelProcess(await started.promise, socket, zygotePath);
       return process;
     } catch (error) {
       socket.destroy();
@@ -81,6 +86,11 @@ export class KernelProcess {
     } finally {
       deadline.abort();
     }
+  }
+
+  /** Prepares for a fork of this process, which must then be asked for it; resolves when the new kernel takes requests. */
+  fork(kernelId: string, events: KernelProcessEvents): Promise<KernelProcess> {
+    return KernelProcess.start(this.#zygotePath, { fork_of: this.#pid, kernel_id: kernelId }, events);
   }
 
   send(frame: Uint8Array): void {
@@ -110,7 +120,7 @@ export class KernelProcess {
   }
 
   #kill(signal: NodeJS.Signals): void {
-    for (const target of [-this.pid, this.pid]) {
+    for (const target of [-this.#pid, this.#pid]) {
       try {
         process.kill(target, signal);
         return;
@@ -123,7 +133,8 @@ export class KernelProcess {
 
 type Part =
   | Buffer
-  | { readonly kind: "ready"; readonly pid: number }
+  | { readonly kind: "started"; readonly pid: number }
+  | { readonly kind: "ready" }
   | { readonly kind: "exited"; readonly status: ExitStatus }
   | { readonly kind: "stale" };
 
@@ -145,8 +156,10 @@ function* partition(block: Buffer): Generator<Part> {
 
 function ownPart({ kind, payload }: Frame): Part | undefined {
   switch (kind) {
+    case FrameKind.started:
+      return { kind: "started", pid: payload.readUInt32LE(0) };
     case FrameKind.ready:
-      return { kind: "ready", pid: payload.readUInt32LE(0) };
+      return { kind: "ready" };
     case FrameKind.exited:
       return { kind: "exited", status: payload.readInt32LE(0) };
     case FrameKind.stale:

@@ -15,14 +15,17 @@ const OWN_VARIABLES: ReadonlySet<string> = new Set([
 
 /** Checks what the SDK sends; throws a TypeError that names the field. */
 export function parseAgentConfig(text: string): AgentConfig {
-  const { uid, gid, env } = JSON.parse(text) as Partial<AgentConfig>;
+  const { uid, gid, env, idleTimeoutMs = null } = JSON.parse(text) as Partial<AgentConfig>;
   for (const [name, value] of Object.entries({ uid, gid })) {
     if (!Number.isInteger(value) || (value as number) < 1) throw new TypeError(`${name} must be a positive integer`);
   }
   if (typeof env !== "object" || env === null || Object.values(env).some((value) => typeof value !== "string")) {
     throw new TypeError("env must be an object of strings");
   }
-  return { uid: uid as number, gid: gid as number, env };
+  if (idleTimeoutMs !== null && !(Number.isFinite(idleTimeoutMs) && idleTimeoutMs > 0)) {
+    throw new TypeError("idleTimeoutMs must be a positive number or null");
+  }
+  return { uid: uid as number, gid: gid as number, env, idleTimeoutMs };
 }
 
 /** The process that kernels of this sandbox start in: the image's environment and what the caller adds. */

@@ -1,59 +1,56 @@
-import { constants } from "node:os";
-import {
-  encodeFrame,
-  encodeMessageFrame,
-  FrameFlag,
-  FrameKind,
-  frameLength,
-  readFrame,
-  writeSequence,
-} from "../protocol/frame.ts";
-import type { KernelDiedMessage, LifecycleMessage } from "../protocol/lifecycle.ts";
-import type { Connection } from "./connection.ts";
-import { type ExitStatus, KernelProcess, type KernelProcessEvents } from "./kernel-process.ts";
+import { encodeFrame, FrameFlag, FrameKind, frameLength, readFrame, writeSequence } from "../protocol/frame.ts";
+import { Escalation } from "./escalation.ts";
+import { describeExit } from "./exit.ts";
+import type { ExitStatus, KernelProcess, KernelProcessEvents } from "./kernel-process.ts";
 import { readMemoryState } from "./memory.ts";
-import { ReplayBuffer } from "./replay.ts";
-
-/** After an interrupt: when it is repeated, and when the process is ended instead. */
-const INTERRUPT_AGAIN_MS = 1_500;
-const KILL_AFTER_MS = 3_000;
+import { Output } from "./output.ts";
 
 /** So many executions are remembered, so that one that is sent again is not run again. */
 const REMEMBERED_EXECUTIONS = 4_096;
 
-interface Execution {
+/** Longer ends of executions are not worth keeping twice. */
+const MAX_KEPT_END_BYTES = 8 * 1024;
+
+/** Something to do for a client, in its turn. */
+export interface Task {
   readonly number: number;
-  readonly request: Buffer;
+  /** What the kernel's process is sent. */
+  readonly frame: Buffer;
   readonly stopOnError: boolean;
+  /** Called right before the frame is sent. */
+  readonly prepare?: (process: KernelProcess) => void;
 }
 
 /** Starts a kernel's process; the registry knows how. */
 export type StartProcess = (events: KernelProcessEvents) => Promise<KernelProcess>;
 
 /**
- * A kernel as its clients know it: it has an id, runs one execution at a time, keeps what they gave
- * for clients that come back, and outlives its process.
+ * A kernel as its clients know it: it has an id, does one task at a time, keeps what they gave for
+ * clients that come back, and outlives its process.
  */
 export class Kernel {
   readonly id: string;
+  readonly output: Output;
   readonly #startProcess: StartProcess;
-  readonly #replay = new ReplayBuffer();
-  readonly #connections = new Set<Connection>();
   readonly #known = new Set<number>();
-  #queue: Execution[] = [];
-  #current: Execution | undefined;
+  readonly #escalation = new Escalation();
+  #queue: Task[] = [];
+  #current: Task | undefined;
   /** Raw output between cells belongs to the last one. */
   #last = 0;
-  #nextSequence = 1;
+  /** The current task's message goes on in its next frame. */
+  #unfinishedMessage = false;
   #process: KernelProcess | undefined;
+  #starting: Promise<void> | undefined;
   #stateLost = false;
-  #oomKills = 0;
-  #escalation: NodeJS.Timeout | undefined;
   #closed = false;
+  /** When the last task ended. */
+  idleSince: number = Date.now();
 
   constructor(id: string, startProcess: StartProcess) {
     this.id = id;
     this.#startProcess = startProcess;
+    this.output = new Output(() => this.#balance());
   }
 
   /** Whether a cell runs or waits. */
@@ -61,111 +58,128 @@ export class Kernel {
     return this.#current !== undefined || this.#queue.length > 0;
   }
 
-  /** Starts the first process; rejects when that fails. */
-  async start(): Promise<void> {
-    await this.#ensureProcess();
+  /** Has a process started unless one runs; rejects when that fails. */
+  async start(startProcess: StartProcess = this.#startProcess): Promise<void> {
+    if (this.#process !== undefined) return;
+    this.#starting ??= this.#start(startProcess).finally(() => {
+      this.#starting = undefined;
+    });
+    await this.#starting;
   }
 
-  /** Sends a client what it misses since `sequence`, then all that follows. */
-  attach(connection: Connection, sequence: number): void {
-    const oldest = this.#replay.oldest ?? this.#nextSequence;
-    connection.control({ type: "ready", kernelId: this.id, nextSequence: Math.max(oldest, sequence + 1) });
-    for (const block of this.#replay.after(sequence)) connection.send(block);
-    this.#connections.add(connection);
-    this.#balance();
+  /** Whether a task of that number was ever given. */
+  knows(number: number): boolean {
+    return this.#known.has(number);
   }
 
-  detach(connection: Connection): void {
-    this.#connections.delete(connection);
-    this.#balance();
-  }
-
-  /** Runs a cell after those before it. A number that was seen before is ignored. */
-  execute(number: number, request: Buffer, stopOnError: boolean): void {
-    if (this.#known.has(number)) return;
-    this.#remember(number);
-    const waits = this.#current !== undefined || this.#queue.length > 0;
-    this.#queue.push({ number, request: encodeFrame(FrameKind.request, request, number), stopOnError });
-    if (waits) this.#emit({ type: "execution_queued" }, number);
+  /** Does a task after those before it. One that was given before is not done again: its end is repeated. */
+  enqueue(task: Task): void {
+    if (this.#known.has(task.number)) {
+      this.resume(task.number);
+      return;
+    }
+    this.#remember(task.number);
+    const waits = this.busy;
+    this.#queue.push(task);
+    if (waits) this.output.emit({ type: "execution_queued" }, task.number);
     void this.#next();
   }
 
-  /** Interrupts an execution: SIGINT, and in the end SIGKILL. One that waits is taken from the queue. */
+  /** Makes sure that a client which knows of a task gets its end. */
+  resume(number: number): void {
+    const open = this.#current?.number === number || this.#queue.some((task) => task.number === number);
+    if (!open) this.output.repeatEnd(number);
+  }
+
+  /** Interrupts a task: SIGINT, and in the end SIGKILL. One that waits is taken from the queue. */
   interrupt(number: number): void {
-    const waiting = this.#queue.findIndex((execution) => execution.number === number);
+    const waiting = this.#queue.findIndex((task) => task.number === number);
     if (waiting >= 0) {
       this.#queue.splice(waiting, 1);
-      this.#emit({ type: "execution_aborted", reason: "interrupted" }, number, FrameFlag.last);
+      this.output.emit({ type: "execution_aborted", reason: "interrupted" }, number, FrameFlag.last);
+    } else if (this.#current?.number === number && this.#process !== undefined) {
+      this.#escalation.begin(this.#process);
+    }
+  }
+
+  /** Gives the running cell what it has asked for. */
+  answer(number: number, reply: Buffer): void {
+    if (this.#current?.number === number) this.#process?.send(encodeFrame(FrameKind.request, reply, number));
+  }
+
+  /** Ends what runs, aborts what waits, and starts a new process. */
+  async reset(number: number): Promise<void> {
+    if (this.#known.has(number)) {
+      this.output.repeatEnd(number);
       return;
     }
-    if (this.#current?.number !== number || this.#escalation !== undefined) return;
-    const process = this.#process;
-    process?.signal("SIGINT");
-    this.#escalation = setTimeout(() => {
-      process?.signal("SIGINT");
-      this.#escalation = setTimeout(() => process?.signal("SIGKILL"), KILL_AFTER_MS - INTERRUPT_AGAIN_MS);
-    }, INTERRUPT_AGAIN_MS);
+    this.#remember(number);
+    await this.#starting?.catch(() => undefined);
+    for (const task of this.#queue.splice(0)) {
+      this.output.emit({ type: "execution_aborted", reason: "reset" }, task.number, FrameFlag.last);
+    }
+    this.#process?.release();
+    if (this.#process !== undefined) this.#onGone();
+    if (this.#current !== undefined) {
+      const died = { type: "kernel_died", reason: "reset", exitCode: null, signal: null } as const;
+      this.output.emit(died, this.#current.number, FrameFlag.last);
+      this.#current = undefined;
+    }
+    try {
+      await this.start();
+      this.output.emit({ type: "reset_reply" }, number, FrameFlag.last);
+    } catch (error) {
+      if (!this.#closed) this.output.emit({ type: "kernel_start_failed", message: messageOf(error) }, number, FrameFlag.last);
+    }
+    void this.#next();
   }
 
   /** Ends process and connections. */
   close(code: string, message: string): void {
     this.#closed = true;
-    clearTimeout(this.#escalation);
+    this.#escalation.end();
     this.#process?.release();
     this.#process = undefined;
-    for (const connection of this.#connections) connection.close(code, message);
-    this.#connections.clear();
+    this.output.close(code, message);
   }
-
-  /** Called when a connection takes output again: a slow reader slows the cell, and only that. */
-  readonly onDrain = (): void => {
-    this.#balance();
-  };
 
   async #next(): Promise<void> {
     if (this.#current !== undefined || this.#closed) return;
-    const execution = this.#queue.shift();
-    if (execution === undefined) return;
-    this.#current = execution;
-    this.#last = execution.number;
-    if (this.#process === undefined) {
-      try {
-        await this.#ensureProcess();
-      } catch (error) {
-        if (this.#closed) return;
-        this.#current = undefined;
-        const message = error instanceof Error ? error.message : String(error);
-        this.#emit({ type: "kernel_start_failed", message }, execution.number, FrameFlag.last);
-        return this.#next();
-      }
-      if (this.#closed) return;
+    const task = this.#queue.shift();
+    if (task === undefined) return;
+    this.#current = task;
+    this.#last = task.number;
+    try {
+      await this.start();
+    } catch (error) {
+      if (this.#closed || this.#current !== task) return;
+      this.output.emit({ type: "kernel_start_failed", message: messageOf(error) }, task.number, FrameFlag.last);
+      this.#finish(task, true);
+      return;
     }
+    // Meanwhile it may have been reset, or ended with its process.
+    if (this.#closed || this.#current !== task || this.#process === undefined) return;
     if (this.#stateLost) {
       this.#stateLost = false;
-      this.#emit({ type: "kernel_restarted" }, execution.number);
+      this.output.emit({ type: "kernel_restarted" }, task.number);
     }
-    this.#process?.send(execution.request);
+    task.prepare?.(this.#process);
+    this.#process.send(task.frame);
   }
 
-  async #ensureProcess(): Promise<void> {
-    if (this.#process !== undefined) return;
-    this.#oomKills = (await readMemoryState()).oomKills;
-    let process: KernelProcess | undefined;
-    process = await this.#startProcess({
+  async #start(startProcess: StartProcess): Promise<void> {
+    const process = await startProcess({
       onFrames: (block) => this.#onFrames(block),
-      onExit: (status) => {
-        if (this.#process !== undefined && this.#process !== process) return;
-        void this.#onExit(status);
-      },
+      onExit: (status) => void this.#onExit(status),
     });
     if (this.#closed) process.release();
     else this.#process = process;
   }
 
   #onFrames(block: Buffer): void {
-    const first = this.#nextSequence;
-    let finished: Execution | undefined;
-    let failed = false;
+    const first = this.output.nextSequence;
+    let frames = 0;
+    let finished: { readonly task: Task; readonly failed: boolean } | undefined;
     for (let offset = 0; offset < block.length;) {
       const { kind, flags, execution } = readFrame(block, offset);
       if (kind !== FrameKind.stdout && kind !== FrameKind.stderr && kind !== FrameKind.message) {
@@ -176,87 +190,68 @@ export class Kernel {
         block.writeUInt32LE(this.#last, offset + 8);
         if (this.#current === undefined || finished !== undefined) block[offset + 5] = flags | FrameFlag.late;
       }
-      if ((flags & FrameFlag.last) !== 0 && execution === this.#current?.number) {
-        finished = this.#current;
-        failed = (flags & FrameFlag.failed) !== 0;
+      const length = frameLength(block, offset) as number;
+      writeSequence(block, offset, first + frames);
+      if (kind === FrameKind.message && execution === this.#current?.number) {
+        if ((flags & FrameFlag.last) !== 0) {
+          finished = { task: this.#current, failed: (flags & FrameFlag.failed) !== 0 };
+          const keep = !this.#unfinishedMessage && length <= MAX_KEPT_END_BYTES;
+          this.output.ended(execution, first + frames, keep ? Buffer.from(block.subarray(offset, offset + length)) : undefined);
+        }
+        this.#unfinishedMessage = (flags & FrameFlag.more) !== 0;
       }
-      writeSequence(block, offset, this.#nextSequence);
-      this.#nextSequence += 1;
-      offset += frameLength(block, offset) as number;
+      frames += 1;
+      offset += length;
     }
-    this.#publish(block, first);
-    if (finished !== undefined) this.#finish(finished, failed);
+    this.output.publish(block, frames);
+    if (finished !== undefined) this.#finish(finished.task, finished.failed);
   }
 
-  #finish(execution: Execution, failed: boolean): void {
+  #finish(task: Task, failed: boolean): void {
     this.#current = undefined;
-    clearTimeout(this.#escalation);
-    this.#escalation = undefined;
-    if (failed && execution.stopOnError) {
+    this.#unfinishedMessage = false;
+    this.idleSince = Date.now();
+    this.#escalation.end();
+    if (failed && task.stopOnError) {
       for (const { number } of this.#queue.splice(0)) {
-        this.#emit({ type: "execution_aborted", reason: "stopOnError" }, number, FrameFlag.last);
+        this.output.emit({ type: "execution_aborted", reason: "stopOnError" }, number, FrameFlag.last);
       }
     }
     const next = this.#queue[0];
-    if (next !== undefined) this.#emit({ type: "execution_started" }, next.number);
+    if (next !== undefined) this.output.emit({ type: "execution_started" }, next.number);
     void this.#next();
   }
 
-  async #onExit(status: ExitStatus): Promise<void> {
+  /** The process is gone, and with it what cells have set. */
+  #onGone(): void {
     this.#process = undefined;
     this.#stateLost = true;
-    const memory = await readMemoryState();
-    const execution = this.#current;
-    if (execution === undefined || this.#closed) return;
-    this.#emit(describeExit(status, memory, memory.oomKills > this.#oomKills), execution.number, FrameFlag.last);
-    this.#finish(execution, true);
+    this.#escalation.end();
   }
 
-  #emit(message: LifecycleMessage, execution: number, flags = 0): void {
-    const frame = encodeMessageFrame(message, execution, flags);
-    writeSequence(frame, 0, this.#nextSequence);
-    this.#nextSequence += 1;
-    this.#publish(frame, this.#nextSequence - 1);
-  }
-
-  #publish(block: Buffer, first: number): void {
-    this.#replay.push(block, first, this.#nextSequence - 1);
-    for (const connection of this.#connections) connection.send(block);
-    this.#balance();
+  async #onExit(status: ExitStatus): Promise<void> {
+    const task = this.#current;
+    this.#onGone();
+    const death = describeExit(status, await readMemoryState());
+    if (task === undefined || this.#closed || this.#current !== task) return;
+    this.output.emit(death, task.number, FrameFlag.last);
+    this.#finish(task, true);
   }
 
   #balance(): void {
-    const full = [...this.#connections].some((connection) => connection.full);
-    if (full) this.#process?.pause();
+    if (this.output.full) this.#process?.pause();
     else this.#process?.resume();
   }
 
   #remember(number: number): void {
     this.#known.add(number);
-    if (this.#known.size > REMEMBERED_EXECUTIONS) {
-      for (const oldest of this.#known) {
-        this.#known.delete(oldest);
-        break;
-      }
+    // What waits is never forgotten: it is among the last.
+    if (this.#known.size > REMEMBERED_EXECUTIONS + this.#queue.length) {
+      this.#known.delete(this.#known.values().next().value as number);
     }
   }
 }
 
-function describeExit(
-  status: ExitStatus,
-  memory: { readonly limitBytes: number | undefined; readonly peakBytes: number | undefined },
-  oom: boolean,
-): KernelDiedMessage {
-  if (status >= 0) return { type: "kernel_died", reason: "exited", exitCode: status, signal: null };
-  const signal = Object.entries(constants.signals).find(([, number]) => number === -status)?.[0] ?? `${-status}`;
-  return signal === "SIGKILL" && oom
-    ? {
-        type: "kernel_died",
-        reason: "oom",
-        exitCode: null,
-        signal,
-        limitBytes: memory.limitBytes,
-        peakBytes: memory.peakBytes,
-      }
-    : { type: "kernel_died", reason: "signalled", exitCode: null, signal };
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

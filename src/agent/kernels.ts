@@ -1,81 +1,146 @@
 import type { WebSocket } from "ws";
 import type { KernelSpec } from "../protocol/requests.ts";
 import { Connection } from "./connection.ts";
-import { Kernel } from "./kernel.ts";
+import { Kernel, type StartProcess } from "./kernel.ts";
+import type { KernelProcess } from "./kernel-process.ts";
 import { receive } from "./receive.ts";
 import type { Zygote } from "./zygote.ts";
 
-/** A kernel whose clients have all vanished without a word is removed after this time. */
-const GRACE_MS = 60_000;
+/** How long a kernel lives without those who need it. */
+export interface KernelTerms {
+  /** After all of its clients have vanished without a word. */
+  readonly graceMs: number;
+  /** After its last cell, though clients are there; null for ever. */
+  readonly idleTimeoutMs: number | null;
+}
+
+interface Entry {
+  readonly kernel: Kernel;
+  readonly terms: KernelTerms;
+  /** The connections of its clients, by the clients' own ids. */
+  readonly clients: Map<string, WebSocket>;
+  /** Resolves when the first process takes requests. */
+  readonly started: Promise<void>;
+  grace: NodeJS.Timeout | undefined;
+  idle: NodeJS.Timeout | undefined;
+}
 
 /** All kernels of the sandbox, by id. */
 export class Kernels {
   readonly #zygote: Zygote;
   readonly #spec: KernelSpec;
-  readonly #kernels = new Map<string, Kernel>();
-  readonly #clients = new Map<Kernel, number>();
-  readonly #graces = new Map<Kernel, NodeJS.Timeout>();
+  readonly #entries = new Map<string, Entry>();
 
   constructor(zygote: Zygote, spec: KernelSpec) {
     this.#zygote = zygote;
     this.#spec = spec;
   }
 
+  /** Whether a cell runs or waits anywhere. */
+  get busy(): boolean {
+    for (const { kernel } of this.#entries.values()) if (kernel.busy) return true;
+    return false;
+  }
+
+  /** When the last cell ended anywhere. */
+  get idleSince(): number {
+    return Math.max(0, ...[...this.#entries.values()].map(({ kernel }) => kernel.idleSince));
+  }
+
   has(id: string): boolean {
-    return this.#kernels.has(id);
+    return this.#entries.has(id);
   }
 
-  /** Creates a kernel, or gives the one that has this id. */
-  async open(id: string): Promise<Kernel> {
-    const existing = this.#kernels.get(id);
-    if (existing !== undefined) return existing;
-    const env = { ...this.#spec.env, IPYBOX_KERNEL_ID: id };
-    const kernel = new Kernel(id, (events) => this.#zygote.fork({ ...this.#spec, env }, events));
-    this.#kernels.set(id, kernel);
-    try {
-      await kernel.start();
-    } catch (error) {
-      this.#kernels.delete(id);
-      throw error;
+  /** Creates a kernel, unless there is one with this id; resolves when it takes requests. */
+  async open(id: string, terms?: KernelTerms): Promise<void> {
+    const entry = this.#entries.get(id) ?? this.#create(id, terms as KernelTerms);
+    await entry.started;
+  }
+
+  /** Creates a kernel that is forked from a live one: `process`, which is about to be asked for it. */
+  fork(id: string, parent: Kernel, process: KernelProcess): void {
+    const { terms } = this.#entries.get(parent.id) as Entry;
+    const entry = this.#create(id, terms, (events) => process.fork(id, events));
+    // Nobody may ever come for it.
+    void entry.started.then(
+      () => this.#beginGrace(entry),
+      () => undefined,
+    );
+  }
+
+  /** Joins a client to a kernel until its socket closes. A client that comes again replaces its old connection. */
+  join(id: string, socket: WebSocket, { client, after }: { readonly client: string; readonly after: number | "latest" }): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) {
+      socket.terminate(); // removed while the connection was made
+      return;
     }
-    return kernel;
-  }
-
-  /** Joins a client to a kernel until its socket closes. */
-  join(kernel: Kernel, socket: WebSocket, sequence: number): void {
-    clearTimeout(this.#graces.get(kernel));
-    this.#graces.delete(kernel);
-    this.#clients.set(kernel, (this.#clients.get(kernel) ?? 0) + 1);
-    const connection = new Connection(socket, kernel.onDrain);
+    const { kernel, clients } = entry;
+    clearTimeout(entry.grace);
+    // A connection that is dead, but not yet known to be, must not hold up the kernel's output.
+    clients.get(client)?.terminate();
+    clients.set(client, socket);
+    const connection: Connection = new Connection(socket, () => kernel.output.drained());
     socket.on("message", (data) => {
-      receive(data as Buffer, kernel, {
-        shutdown: () => this.remove(kernel),
-        violation: (reason) => connection.close("protocol_violation", reason),
+      receive(data as Buffer, {
+        kernel,
+        connection,
+        fork: (ids, process) => ids.forEach((forked) => this.fork(forked, kernel, process)),
+        shutdown: () => this.#remove(entry, "kernel_not_found", "the kernel was removed"),
       });
     });
     socket.on("error", () => socket.terminate());
     socket.on("close", () => {
-      kernel.detach(connection);
-      this.#leave(kernel);
+      kernel.output.detach(connection);
+      if (clients.get(client) !== socket) return;
+      clients.delete(client);
+      this.#beginGrace(entry);
     });
-    kernel.attach(connection, sequence);
+    kernel.output.attach(connection, id, after);
   }
 
-  remove(kernel: Kernel): void {
-    clearTimeout(this.#graces.get(kernel));
-    this.#graces.delete(kernel);
-    this.#clients.delete(kernel);
-    if (this.#kernels.delete(kernel.id)) kernel.close("kernel_not_found", "the kernel was removed");
+  /** Removes all kernels; `code` and `reason` tell the clients why. */
+  close(code: string, reason: string): void {
+    for (const entry of this.#entries.values()) this.#remove(entry, code, reason);
   }
 
-  #leave(kernel: Kernel): void {
-    if (!this.#kernels.has(kernel.id)) return;
-    const left = (this.#clients.get(kernel) ?? 1) - 1;
-    this.#clients.set(kernel, left);
-    if (left === 0)
-      this.#graces.set(
-        kernel,
-        setTimeout(() => this.remove(kernel), GRACE_MS),
-      );
+  #create(id: string, terms: KernelTerms, first?: StartProcess): Entry {
+    const env = { ...this.#spec.env, IPYBOX_KERNEL_ID: id };
+    const kernel = new Kernel(id, (events) => this.#zygote.fork({ ...this.#spec, env }, events));
+    const started = kernel.start(first);
+    const entry: Entry = { kernel, terms, clients: new Map(), started, grace: undefined, idle: undefined };
+    this.#entries.set(id, entry);
+    started.catch(() => this.#entries.delete(id));
+    this.#watchIdle(entry);
+    return entry;
+  }
+
+  #beginGrace(entry: Entry): void {
+    clearTimeout(entry.grace);
+    if (entry.clients.size > 0 || !this.#entries.has(entry.kernel.id)) return;
+    entry.grace = setTimeout(() => this.#remove(entry, "kernel_not_found", "no client was left"), entry.terms.graceMs);
+  }
+
+  /** Looks again when the kernel may have been idle for long enough; never ends a cell. */
+  #watchIdle(entry: Entry): void {
+    const { idleTimeoutMs } = entry.terms;
+    if (idleTimeoutMs === null) return;
+    const { kernel } = entry;
+    const left = kernel.busy ? idleTimeoutMs : kernel.idleSince + idleTimeoutMs - Date.now();
+    entry.idle = setTimeout(
+      () => {
+        const idle = !kernel.busy && Date.now() - kernel.idleSince >= idleTimeoutMs;
+        if (idle) this.#remove(entry, "kernel_culled", `nothing ran in the kernel for ${idleTimeoutMs} ms (idleTimeoutMs)`);
+        else this.#watchIdle(entry);
+      },
+      Math.max(left, 1),
+    );
+  }
+
+  #remove(entry: Entry, code: string, reason: string): void {
+    clearTimeout(entry.grace);
+    clearTimeout(entry.idle);
+    this.#entries.delete(entry.kernel.id);
+    entry.kernel.close(code, reason);
   }
 }

@@ -2,13 +2,14 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import { CONFIG_PATH, HEALTH_PATH, KERNELS_PATH } from "../protocol/agent-config.ts";
+import { CONFIG_PATH, HEALTH_PATH } from "../protocol/agent-config.ts";
 import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
 import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
+import { endWhenIdle } from "./idle.ts";
 import { Kernels } from "./kernels.ts";
+import { readKernelUrl } from "./kernel-url.ts";
 import type { Zygote } from "./zygote.ts";
 
-const KERNEL_ID = /^[0-9a-z-]{8,64}$/;
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
 /** The agent's one port: health, configuration, and a WebSocket a kernel. Whatever lacks the token gets 401. */
@@ -34,7 +35,9 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       return;
     }
     try {
-      kernels = new Kernels(zygote, kernelSpec(parseAgentConfig(await readBody(request)), process.env));
+      const config = parseAgentConfig(await readBody(request));
+      kernels = new Kernels(zygote, kernelSpec(config, process.env));
+      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, config.idleTimeoutMs);
     } catch (error) {
       response.writeHead(400).end(String(error));
       return;
@@ -58,26 +61,23 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   server.on("upgrade", (request, socket, head) => {
     socket.on("error", () => socket.destroy());
     if (!authorized(request)) {
-      refuse(socket, 401, "the token is missing or wrong");
+      refuse(socket, 401, "unauthorized");
       return;
     }
-    const url = new URL(request.url ?? "/", "http://agent");
-    const id = url.pathname.startsWith(KERNELS_PATH) ? url.pathname.slice(KERNELS_PATH.length) : "";
-    const create = url.searchParams.get("create") === "true";
-    const sequence = Number(url.searchParams.get("after") ?? 0);
     const known = kernels;
     if (known === undefined) {
       refuse(socket, 503, "the sandbox was not configured: it was started again by other means");
-    } else if (!KERNEL_ID.test(id) || !Number.isSafeInteger(sequence) || (!create && !known.has(id))) {
-      refuse(socket, 404, "no such kernel");
-    } else {
-      known.open(id).then(
-        (kernel) => {
-          webSockets.handleUpgrade(request, socket, head, (webSocket) => known.join(kernel, webSocket, sequence));
-        },
-        (error: unknown) => refuse(socket, 503, error instanceof Error ? error.message : String(error)),
-      );
+      return;
     }
+    const asked = readKernelUrl(request.url ?? "/");
+    if (asked === undefined || (asked.terms === undefined && !known.has(asked.id))) {
+      refuse(socket, 404, "no such kernel");
+      return;
+    }
+    known.open(asked.id, asked.terms).then(
+      () => webSockets.handleUpgrade(request, socket, head, (webSocket) => known.join(asked.id, webSocket, asked)),
+      (error: unknown) => refuse(socket, 503, error instanceof Error ? error.message : String(error)),
+    );
   });
   return server;
 }

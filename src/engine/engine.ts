@@ -101,6 +101,8 @@ export interface SandboxSpec {
   readonly labels: Readonly<Record<string, string>>;
   /** Host port to publish the agent's port on; a free one when undefined. */
   readonly port: number | undefined;
+  /** The engine removes the sandbox when it ends by itself. */
+  readonly removeAtEnd: boolean;
   readonly memoryBytes: number;
   readonly cpus: number;
   readonly pidsLimit: number;

@@ -8,6 +8,8 @@ export interface AgentConfig {
   readonly gid: number;
   /** Environment variables of cells, on top of the image's own. */
   readonly env: Readonly<Record<string, string>>;
+  /** The agent ends when no cell has run for so long; null: never. */
+  readonly idleTimeoutMs: number | null;
 }
 
 /**

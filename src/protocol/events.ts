@@ -13,7 +13,8 @@ export interface TracebackFrame {
 }
 
 /** What happens in an execution, in order: Jupyter's message names, with the content beside them. */
-export type ExecutionEvent = StreamEvent | DisplayEvent | ExecuteResultEvent | ClearOutputEvent | ErrorEvent | ExecuteReplyEvent;
+export type ExecutionEvent =
+  StreamEvent | DisplayEvent | ExecuteResultEvent | ClearOutputEvent | InputRequestEvent | ErrorEvent | ExecuteReplyEvent;
 
 /** Text that was written to standard output or standard error. */
 export interface StreamEvent {
@@ -59,4 +60,19 @@ export interface ExecuteReplyEvent {
   readonly status: "ok" | "error";
   readonly execution_count: number;
   readonly payload: readonly { readonly source: string; readonly data?: MimeBundle | undefined }[];
+  /** With the status `error`, what an `error` event has. */
+  readonly ename?: string | undefined;
+  readonly evalue?: string | undefined;
+  readonly traceback?: readonly string[] | undefined;
+  readonly frames?: readonly TracebackFrame[] | undefined;
+}
+
+/** `input()` or `getpass()`: the cell waits for an answer. */
+export interface InputRequestEvent {
+  readonly type: "input_request";
+  readonly prompt: string;
+  /** Whether the answer must not be shown. */
+  readonly password: boolean;
+  /** Names the question within its execution. */
+  readonly number: number;
 }

@@ -25,14 +25,16 @@ export const FrameKind = {
   message: 3,
   /** JSON from the agent about the connection itself; outside of the sequence. */
   control: 4,
-  /** JSON from the client. */
+  /** JSON from the client. A request with bytes in it is a `message` frame instead. */
   request: 5,
   /** From the zygote to the agent: the kernel's process ended; i32 exit status, or minus the signal. */
   exited: 6,
-  /** From the kernel to the agent: requests are taken from now on; u32 process id. */
+  /** From the kernel to the agent: requests are taken from now on. */
   ready: 7,
   /** From the zygote to the agent: preloaded packages have changed; a plain zygote must be asked. */
   stale: 8,
+  /** From the zygote to the agent, before a line of a cell runs in the process: its u32 id. */
+  started: 9,
 } as const;
 
 export const FrameFlag = {

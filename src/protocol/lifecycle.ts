@@ -10,8 +10,12 @@ export type LifecycleMessage =
   /** The execution runs in a new process: what cells before it have set is gone. */
   | { readonly type: "kernel_restarted" }
   /** The execution was not run, or not to its end. */
-  | { readonly type: "execution_aborted"; readonly reason: "stopOnError" | "interrupted" }
+  | { readonly type: "execution_aborted"; readonly reason: "stopOnError" | "interrupted" | "reset" }
+  /** The execution has ended, but how is not known any more. */
+  | { readonly type: "execution_lost" }
   | { readonly type: "kernel_start_failed"; readonly message: string }
+  /** A `reset_request` is done. */
+  | { readonly type: "reset_reply" }
   | KernelDiedMessage;
 
 export interface KernelDiedMessage {

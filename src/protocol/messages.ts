@@ -1,6 +1,8 @@
 import { z } from "zod";
+import { type Answer, parseAnswer } from "./answers.ts";
 import type { ExecutionEvent } from "./events.ts";
 import type { LifecycleMessage } from "./lifecycle.ts";
+import type { Buffers } from "./requests.ts";
 
 /**
  * What a kernel tells of an execution: Jupyter's messages, with the content beside the `type`.
@@ -22,13 +24,14 @@ const transient = z.object({ display_id: z.string().optional() });
 const payload = z.object({ source: z.string(), data: mimeBundle.optional() });
 
 /** All that can come in the frames of an execution. */
-export type KernelMessage = ExecutionEvent | LifecycleMessage;
+export type KernelMessage = ExecutionEvent | LifecycleMessage | Answer;
 
-const kernelMessage: z.ZodType<KernelMessage> = z.discriminatedUnion("type", [
+const kernelMessage: z.ZodType<ExecutionEvent | LifecycleMessage> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("execute_result"), execution_count: z.number(), ...display }),
   z.object({ type: z.literal("display_data"), ...display, transient }),
   z.object({ type: z.literal("update_display_data"), ...display, transient }),
   z.object({ type: z.literal("clear_output"), wait: z.boolean() }),
+  z.object({ type: z.literal("input_request"), prompt: z.string(), password: z.boolean(), number: z.number() }),
   z.object({ type: z.literal("error"), ...exception }),
   z.object({
     type: z.literal("execute_reply"),
@@ -40,8 +43,10 @@ const kernelMessage: z.ZodType<KernelMessage> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("execution_queued") }),
   z.object({ type: z.literal("execution_started") }),
   z.object({ type: z.literal("kernel_restarted") }),
-  z.object({ type: z.literal("execution_aborted"), reason: z.enum(["stopOnError", "interrupted"]) }),
+  z.object({ type: z.literal("execution_aborted"), reason: z.enum(["stopOnError", "interrupted", "reset"]) }),
+  z.object({ type: z.literal("execution_lost") }),
   z.object({ type: z.literal("kernel_start_failed"), message: z.string() }),
+  z.object({ type: z.literal("reset_reply") }),
   z.object({
     type: z.literal("kernel_died"),
     reason: z.enum(["exited", "signalled", "oom", "reset"]),
@@ -52,12 +57,20 @@ const kernelMessage: z.ZodType<KernelMessage> = z.discriminatedUnion("type", [
   }),
 ]);
 
-const buffers = z.array(z.tuple([z.array(z.string()).min(1).max(8), z.number().int().nonnegative()]));
+const buffers = z.array(z.tuple([z.array(z.string()).min(1).max(256), z.number().int().nonnegative()]));
+
+/** A request whose `value` has bytes in it: `buffers` are their places and themselves. */
+export function encodeMessage(message: object, buffers: Buffers): Buffer {
+  const json = Buffer.from(JSON.stringify({ ...message, buffers: buffers.map(([path, bytes]) => [path, bytes.length]) }));
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32LE(json.length);
+  return Buffer.concat([length, json, ...buffers.map(([, bytes]) => bytes)]);
+}
 
 /** Reads a message's payload; throws when it isn't one. */
 export function decodeMessage(bytes: Buffer): KernelMessage {
   const end = 4 + bytes.readUInt32LE(0);
-  const json = JSON.parse(bytes.toString("utf8", 4, end)) as { buffers?: unknown };
+  const json = JSON.parse(bytes.toString("utf8", 4, end)) as { type?: unknown; buffers?: unknown };
   if (json.buffers !== undefined) {
     let offset = end;
     for (const [path, length] of buffers.parse(json.buffers)) {
@@ -66,7 +79,7 @@ export function decodeMessage(bytes: Buffer): KernelMessage {
       offset += length;
     }
   }
-  return kernelMessage.parse(json);
+  return parseAnswer(json) ?? kernelMessage.parse(json);
 }
 
 function place(root: object, path: readonly string[], value: Uint8Array): void {

@@ -1,19 +1,79 @@
-/** What a client sends to the agent, as JSON in frames of the kind `request`. */
+/**
+ * What a client sends to the agent, as JSON in frames of the kind `request`. Requests that have an
+ * `execution` are numbered by the client, once per kernel: one that is sent again is not done again.
+ */
 export type Request =
   | ExecuteRequest
+  | ForkRequest
+  | QuestionRequest
+  | InputReply
+  /** SIGINT to the execution, and SIGKILL to its kernel when that does not help. */
   | { readonly type: "interrupt_request"; readonly execution: number }
+  /** Ends what runs, aborts what waits, and starts a new process. */
+  | { readonly type: "reset_request"; readonly execution: number }
+  /** The end of an execution, should it have been forgotten from what is replayed. */
+  | { readonly type: "resume_request"; readonly execution: number }
   /** The client needs the kernel no longer. */
   | { readonly type: "shutdown_request" };
 
 /** Runs a cell after those before it; the agent hands it to the kernel as it is. */
 export interface ExecuteRequest {
   readonly type: "execute_request";
-  /** Chosen by the client, once per kernel: a request that is sent again is not run again. */
   readonly execution: number;
   readonly code: string;
   /** When the cell fails, what was submitted and waits is aborted. */
   readonly stopOnError?: boolean;
+  /** Whether somebody answers `input()`. */
+  readonly allowStdin?: boolean;
+  /** Tables that are shown have their data beside text and HTML. */
+  readonly tables?: "rows" | "arrow";
 }
+
+/** Forks the kernel in its turn. */
+export interface ForkRequest {
+  readonly type: "fork_request";
+  readonly execution: number;
+  /** Ids of the new kernels. */
+  readonly kernels: readonly string[];
+}
+
+/** Asks the kernel about its state, in its turn. Answered by one message. */
+export type QuestionRequest = { readonly execution: number } & Question;
+
+/** Jupyter's requests, and ours about variables. Positions count Unicode characters. */
+export type Question =
+  | { readonly type: "complete_request"; readonly code: string; readonly cursor_pos: number }
+  | { readonly type: "inspect_request"; readonly code: string; readonly cursor_pos: number; readonly detail_level: 0 | 1 }
+  | { readonly type: "is_complete_request"; readonly code: string }
+  | { readonly type: "get_request"; readonly name: string; readonly as?: "rows" | "arrow" }
+  | {
+      readonly type: "set_request";
+      readonly name: string;
+      readonly value: unknown;
+      readonly as?: "rows" | "arrow";
+      /** The bytes in `value`, each with its path from the request. */
+      readonly buffers?: Buffers;
+    }
+  | { readonly type: "variables_request" };
+
+/** Bytes of a message, each with the path of keys that it belongs at. */
+export type Buffers = readonly (readonly [path: readonly string[], bytes: Uint8Array])[];
+
+export const QUESTION_TYPES: ReadonlySet<string> = new Set<Question["type"]>([
+  "complete_request",
+  "inspect_request",
+  "is_complete_request",
+  "get_request",
+  "set_request",
+  "variables_request",
+]);
+
+/** Answers an `input_request`, by its number. */
+export type InputReply = { readonly type: "input_reply"; readonly execution: number; readonly number: number } & (
+  | { readonly value: string }
+  /** Raised as an EOFError in the cell. */
+  | { readonly error: string }
+);
 
 /** What the agent tells of the connection, as JSON in frames of the kind `control`. */
 export type Control =
@@ -23,7 +83,11 @@ export type Control =
       readonly kernelId: string;
       /** The sequence of the oldest frame that follows. */
       readonly nextSequence: number;
+      /** Bytes of all payloads before that frame, since the kernel was created. */
+      readonly position: number;
     }
+  /** The agent knows no execution of that number. */
+  | { readonly type: "execution_not_found"; readonly execution: number }
   /** The connection ends, with the reason. */
   | { readonly type: "closed"; readonly code: string; readonly message: string };
 
@@ -35,4 +99,11 @@ export interface KernelSpec {
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
   readonly virtual_env: string;
+}
+
+/** What the agent asks of the zygote before it has a live kernel fork itself. */
+export interface LiveForkSpec {
+  /** The process id of the kernel. */
+  readonly fork_of: number;
+  readonly kernel_id: string;
 }

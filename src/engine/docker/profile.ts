@@ -32,8 +32,8 @@ export function containerProfile(spec: SandboxSpec, publishOn: string): Docker.C
       })),
       LogConfig: { Type: "json-file", Config: { "max-size": "1m", "max-file": "2" } },
       RestartPolicy: { Name: "no" },
-      // The exit code and the OOM flag must stay readable after the end.
-      AutoRemove: false,
+      // Else the exit code and the OOM flag stay readable after the end.
+      AutoRemove: spec.removeAtEnd,
       // The image brings its own init.
       Init: false,
     },

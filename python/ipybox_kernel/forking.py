@@ -1,0 +1,99 @@
+"""A live kernel forks itself between two cells: the new one has all state, and its own way to the agent.
+
+The zygote stays parent and supervisor of every kernel, so the fork is done twice: the process in the
+middle ends at once, and its child falls to the zygote (a child subreaper).
+"""
+
+import array
+import gc
+import os
+import select
+import socket
+import struct
+import traceback
+import warnings
+
+from .privileges import leave_siblings
+from .spawn import Descriptors, place_descriptors
+
+_DESCRIPTOR = array.array("i", [0]).itemsize
+_DEADLINE_MS = 5_000
+#: From the zygote: a kernel is to be forked; behind it, the new kernel's control socket and output pipes.
+_FORK_DESCRIPTORS = 3
+
+
+def fork_kernel(control: socket.socket) -> Descriptors | None:
+    """Forks this kernel once. In the new one, gives its socket, its control socket and its output slots."""
+    _await(control)
+    kernel_id, descriptors = _receive(control, _FORK_DESCRIPTORS)
+    gc.freeze()  # else the first collection of either would copy every page with an object
+    try:
+        middle = _fork()
+        if middle == 0:
+            if _fork_again():
+                return _become_fork(kernel_id, *descriptors)
+            os._exit(0)
+        gc.unfreeze()
+        _wait(middle)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
+    return None
+
+
+def _fork() -> int:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # threads of cells stay behind
+        return os.fork()
+
+
+def _fork_again() -> bool:
+    """In the process in the middle: whether this is now the new kernel."""
+    try:
+        return _fork() == 0
+    except OSError as error:
+        os._exit(error.errno or 1)
+
+
+def _wait(middle: int) -> None:
+    try:
+        _, status = os.waitpid(middle, 0)
+    except ChildProcessError:
+        return  # a cell's own thread or handler has waited for it
+    if code := os.waitstatus_to_exitcode(status):
+        raise OSError(code, f"the kernel can't be forked: {os.strerror(code)}")
+
+
+def _become_fork(kernel_id: str, control_fd: int, stdout: int, stderr: int) -> Descriptors:
+    try:
+        os.setsid()
+        control = socket.socket(fileno=os.dup(control_fd))
+        # The zygote hands out the way to the agent only to the process that it can supervise.
+        credentials = struct.pack("3i", os.getpid(), os.getuid(), os.getgid())
+        control.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)])
+        _await(control)
+        _, (sock_fd,) = _receive(control, 1)
+        leave_siblings()
+        os.environ["IPYBOX_KERNEL_ID"] = kernel_id
+        return place_descriptors(sock_fd, control.detach(), stdout, stderr)
+    except BaseException:
+        os.write(2, traceback.format_exc().encode("utf-8", "replace")[-4000:])
+        os._exit(1)
+
+
+def _await(control: socket.socket) -> None:
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    if not poll.poll(_DEADLINE_MS):
+        raise TimeoutError(f"the zygote did not answer within {_DEADLINE_MS} ms")
+
+
+def _receive(control: socket.socket, count: int) -> tuple[str, list[int]]:
+    data, ancillary, _, _ = control.recvmsg(64, socket.CMSG_SPACE(count * _DESCRIPTOR))
+    descriptors = array.array("i")
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(content[: len(content) - len(content) % _DESCRIPTOR])
+    if len(descriptors) != count:
+        raise ConnectionError("the zygote has sent no descriptors")
+    return data.decode(), list(descriptors)

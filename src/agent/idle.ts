@@ -1,0 +1,19 @@
+import type { Kernels } from "./kernels.ts";
+
+/** Connections have so long to learn why they are closed. */
+const FAREWELL_MS = 200;
+
+/** Ends the agent, and with it the sandbox, when no cell has run for `idleTimeoutMs`; never while one runs. */
+export function endWhenIdle(kernels: Kernels, idleTimeoutMs: number): void {
+  const startedAt = Date.now();
+  const look = (): void => {
+    const idleMs = kernels.busy ? 0 : Date.now() - Math.max(startedAt, kernels.idleSince);
+    if (idleMs < idleTimeoutMs) {
+      setTimeout(look, idleTimeoutMs - idleMs);
+      return;
+    }
+    kernels.close("container_culled", `nothing ran in the container for ${idleTimeoutMs} ms (idleTimeoutMs)`);
+    setTimeout(() => process.exit(0), FAREWELL_MS);
+  };
+  setTimeout(look, idleTimeoutMs);
+}

@@ -1,0 +1,109 @@
+import type WebSocket from "ws";
+import { IpyboxError } from "./errors.ts";
+import type { LinkTarget } from "./link.ts";
+import { FrameKind, readFrames } from "./protocol/frame.ts";
+import type { Control } from "./protocol/requests.ts";
+
+/** Waits until the agent says that it takes requests; nothing is read beyond that. */
+export async function handshake(
+  socket: WebSocket,
+  target: LinkTarget,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Extract<Control, { type: "ready" }>> {
+  const where = `${target.host}:${target.port}`;
+  try {
+    return await new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        reject(
+          new IpyboxError(
+            "connect_failed",
+            `Nothing on ${where} answered within ${timeoutMs} ms. Is that the port of an ipybox container? ` +
+              "Raise connectTimeoutMs if it only is slow.",
+            { details: { host: target.host, port: target.port, timeoutMs } },
+          ),
+        );
+      }, timeoutMs);
+      const abort = (): void => reject(signal?.reason);
+      signal?.addEventListener("abort", abort, { once: true });
+      if (signal?.aborted === true) abort();
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
+      };
+      socket.once("message", (data) => {
+        socket.pause();
+        done();
+        try {
+          const [frame] = readFrames(data as Buffer);
+          const control = JSON.parse(frame?.payload.toString() ?? "") as Control;
+          if (frame?.kind !== FrameKind.control || control.type !== "ready") throw new TypeError("it is not ready");
+          resolve(control);
+        } catch (cause) {
+          reject(notAnAgent(where, cause));
+        }
+      });
+      socket.once("unexpected-response", (_, response) => {
+        done();
+        response.resume();
+        reject(refusal(response.statusCode ?? 0, target));
+      });
+      socket.once("error", (cause) => {
+        done();
+        reject(connectFailure(where, cause));
+      });
+      socket.once("close", () => {
+        done();
+        reject(notAnAgent(where, undefined));
+      });
+    });
+  } catch (error) {
+    socket.on("error", () => undefined);
+    socket.terminate();
+    throw error;
+  }
+}
+
+function refusal(status: number, { host, port, kernelId }: LinkTarget): IpyboxError {
+  const where = `${host}:${port}`;
+  const details = { host, port, status };
+  switch (status) {
+    case 401:
+      return new IpyboxError("unauthorized", `The container on ${where} does not accept the token. Pass container.token.`, {
+        details,
+      });
+    case 404:
+      return new IpyboxError("kernel_not_found", `The container on ${where} has no kernel ${kernelId} (any more).`, { details });
+    case 503:
+      return new IpyboxError(
+        "kernel_start_failed",
+        `The container on ${where} could not start a kernel: it may be out of memory or processes.`,
+        { details },
+      );
+    default:
+      return notAnAgent(where, new Error(`it answered with status ${status}`));
+  }
+}
+
+function connectFailure(where: string, cause: Error): IpyboxError {
+  if (!isRefused(cause)) return notAnAgent(where, cause);
+  return new IpyboxError("connect_failed", `Nothing listens on ${where}. Is the container running, and is that its port?`, {
+    cause,
+  });
+}
+
+function notAnAgent(where: string, cause: unknown): IpyboxError {
+  return new IpyboxError(
+    "connect_failed",
+    `What listens on ${where} does not answer as an ipybox container does. Is that container.port?`,
+    { cause },
+  );
+}
+
+/** Whether nothing listens there. */
+export function isRefused(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if ((cause as NodeJS.ErrnoException).code === "ECONNREFUSED") return true;
+  }
+  return false;
+}

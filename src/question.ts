@@ -1,0 +1,144 @@
+import type { QuestionOptions } from "./client-options.ts";
+import { ExecutionAbortedError, ExecutionError, ExecutionTimeoutError, IpyboxError, KernelDiedError } from "./errors.ts";
+import { deferred } from "./internal/deferred.ts";
+import { Stopwatch } from "./internal/stopwatch.ts";
+import { MessageDecoder } from "./message-decoder.ts";
+import { DEFAULTS } from "./options.ts";
+import { OutputCollector } from "./outputs.ts";
+import type { Answer } from "./protocol/answers.ts";
+import { type Frame, FrameFlag } from "./protocol/frame.ts";
+import type { Request } from "./protocol/requests.ts";
+import { ExecutionResult } from "./result.ts";
+import { executionId, type Pending, type Session } from "./session.ts";
+
+/** What a kernel or its agent answers to what is no cell. */
+export type Reply = Answer | { readonly type: "reset_reply" };
+
+/** Something asked of a kernel that has one answer and no output. It is done in its turn, behind the cells before it. */
+export class Question implements Pending {
+  readonly number: number;
+  readonly full = false;
+  readonly #session: Session;
+  readonly #decoder = new MessageDecoder();
+  readonly #reply = deferred<Reply>();
+  readonly #watch: Stopwatch;
+  #requests: Request[];
+  #settled = false;
+
+  private constructor(session: Session, request: Request & { readonly execution: number }, options: QuestionOptions) {
+    this.number = request.execution;
+    this.#session = session;
+    this.#requests = [request];
+    const timeoutMs = options.timeoutMs === undefined ? DEFAULTS.timeoutMs : options.timeoutMs;
+    this.#watch = new Stopwatch(timeoutMs, () => {
+      this.#interrupt();
+      this.fail(new ExecutionTimeoutError(timeoutMs ?? 0, noResult(), false, { executionId: executionId(this.number) }));
+    });
+    this.#watch.run();
+    const { signal } = options;
+    if (signal === undefined) return;
+    const abort = (): void => {
+      this.#interrupt();
+      this.fail(signal.reason);
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener("abort", abort, { once: true });
+    void this.#reply.promise.catch(() => undefined).finally(() => signal.removeEventListener("abort", abort));
+  }
+
+  /**
+   * Asks, and gives the answer.
+   *
+   * @throws ExecutionError when the kernel raises an exception, ExecutionTimeoutError, ExecutionAbortedError,
+   * KernelDiedError, ContainerDiedError, the reason of `signal`.
+   */
+  static ask(session: Session, request: Request & { readonly execution: number }, options: QuestionOptions): Promise<Reply> {
+    const question = new Question(session, request, options);
+    session.submit(question);
+    return question.#reply.promise;
+  }
+
+  get settled(): boolean {
+    return this.#settled;
+  }
+
+  get requests(): readonly Request[] {
+    return this.#requests;
+  }
+
+  receive(frame: Frame): void {
+    try {
+      const message = this.#decoder.decode(frame);
+      if (message !== undefined) this.#take(message);
+    } catch (cause) {
+      this.fail(new IpyboxError("protocol_violation", "The kernel sent what is no message; reset it.", { cause }));
+    }
+    if ((frame.flags & FrameFlag.last) !== 0) this.fail(new IpyboxError("protocol_violation", "The kernel gave no answer."));
+  }
+
+  fail(error: unknown): void {
+    this.#settle();
+    this.#reply.reject(error);
+  }
+
+  hold(): void {}
+
+  drain(): void {}
+
+  lost(): void {}
+
+  #take(message: NonNullable<ReturnType<MessageDecoder["decode"]>>): void {
+    switch (message.type) {
+      case "execution_queued":
+        this.#watch.halt();
+        break;
+      case "execution_started":
+        this.#watch.run();
+        break;
+      case "execution_aborted":
+        this.fail(new ExecutionAbortedError(executionId(this.number), message.reason));
+        break;
+      case "kernel_died":
+        this.fail(new KernelDiedError(message, noResult()));
+        break;
+      case "kernel_start_failed":
+        this.fail(new IpyboxError("kernel_start_failed", `No kernel could be started: ${message.message}.`));
+        break;
+      case "execution_lost":
+        this.fail(
+          new IpyboxError("output_lost", "The kernel has answered while the connection was down, and the answer is gone."),
+        );
+        break;
+      case "error_reply":
+        this.fail(
+          new ExecutionError({ errorName: message.ename, errorValue: message.evalue, traceback: "", frames: [] }, noResult()),
+        );
+        break;
+      default:
+        if (isReply(message)) {
+          this.#settle();
+          this.#reply.resolve(message);
+        }
+    }
+  }
+
+  #interrupt(): void {
+    if (this.#settled) return;
+    this.#session.send({ type: "interrupt_request", execution: this.number });
+  }
+
+  #settle(): void {
+    this.#settled = true;
+    this.#watch.halt();
+    this.#requests = [];
+  }
+}
+
+function isReply(message: { readonly type: string }): message is Reply {
+  return message.type.endsWith("_reply") && message.type !== "execute_reply";
+}
+
+/** Questions print nothing that anybody would miss. */
+function noResult(): ExecutionResult {
+  return new ExecutionResult(new OutputCollector(0), { executionCount: null, freshKernel: false, lostBytes: 0 });
+}

@@ -1,0 +1,143 @@
+import { randomInt } from "node:crypto";
+import { ContainerDiedError, IpyboxError } from "./errors.ts";
+import { Link, type LinkOptions, type LinkTarget } from "./link.ts";
+import type { Frame } from "./protocol/frame.ts";
+import type { Request } from "./protocol/requests.ts";
+import type { ExecutionResult } from "./result.ts";
+
+/** Something that a client waits for: it takes frames until it is settled. */
+export interface Pending {
+  readonly number: number;
+  readonly settled: boolean;
+  /** Whether output must wait until more of it has been read. */
+  readonly full: boolean;
+  /** All that the agent must know of it, sent again whenever the connection has dropped. */
+  readonly requests: readonly Request[];
+  receive(frame: Frame): void;
+  fail(error: unknown): void;
+  /** Output is held back for some reader, or flows again: a cell's time does not count meanwhile. */
+  hold(held: boolean): void;
+  /** Nobody reads it before its end: it must not hold up others. */
+  drain(): void;
+  /** So many bytes of output are gone for good. */
+  lost(bytes: number): void;
+  /** What has come so far, if it has a result. */
+  snapshot?(): ExecutionResult;
+}
+
+export interface SessionEvents {
+  /** A frame that belongs to nothing that is waited for. */
+  onOther(frame: Frame): void;
+  onLost(error: IpyboxError): void;
+}
+
+/** A client's life with one kernel: what it waits for, over a connection that may drop and come back. */
+export class Session {
+  readonly kernelId: string;
+  readonly #link: Link;
+  readonly #events: SessionEvents;
+  readonly #pending = new Map<number, Pending>();
+  #next: number = randomInt(1, 2 ** 31);
+  #paused = false;
+
+  private constructor(kernelId: string, link: Link, events: SessionEvents) {
+    this.kernelId = kernelId;
+    this.#link = link;
+    this.#events = events;
+  }
+
+  /** Connects to a kernel, and creates it when the options say so. `first` is waited for before anything comes. */
+  static async open(target: LinkTarget, options: LinkOptions, events: SessionEvents, first?: Pending): Promise<Session> {
+    const link = await Link.open(target, options);
+    const session = new Session(target.kernelId, link, events);
+    if (first !== undefined) session.submit(first);
+    link.start({
+      onFrame: (frame) => session.#receive(frame),
+      onReconnected: (lostBytes) => session.#resubmit(lostBytes),
+      onNotFound: (number) => session.#pending.get(number)?.fail(notFound(number)),
+      onLost: (error) => session.#lose(error),
+    });
+    return session;
+  }
+
+  /** A number that no task of this client has. */
+  number(): number {
+    this.#next = (this.#next % 0xffff_ffff) + 1;
+    return this.#next;
+  }
+
+  /** Waits for something from now on, and asks the agent for it. */
+  submit(pending: Pending): void {
+    if (pending.settled) return;
+    this.#pending.set(pending.number, pending);
+    for (const request of pending.requests) this.#link.send(request);
+  }
+
+  send(request: Request): void {
+    this.#link.send(request);
+  }
+
+  /** Those before it must not hold up what somebody waits for. */
+  drainBefore(pending: Pending): void {
+    for (const earlier of this.#pending.values()) {
+      if (earlier === pending) break;
+      earlier.drain();
+    }
+  }
+
+  /** Stops output when some reader is behind, and lets it flow when none is. */
+  balance(): void {
+    let paused = false;
+    for (const pending of this.#pending.values()) paused ||= pending.full;
+    if (paused === this.#paused) return;
+    this.#paused = paused;
+    this.#link.pause(paused);
+    for (const pending of this.#pending.values()) pending.hold(paused);
+  }
+
+  /** Leaves the kernel, or removes it. What is waited for rejects with `disconnected`. */
+  async close(removeKernel: boolean): Promise<void> {
+    this.#failAll(() => new IpyboxError("disconnected", "The client was disconnected before the execution was done."));
+    await this.#link.close(removeKernel);
+  }
+
+  #receive(frame: Frame): void {
+    const pending = this.#pending.get(frame.execution);
+    if (pending === undefined) {
+      this.#events.onOther(frame);
+      return;
+    }
+    pending.receive(frame);
+    if (pending.settled) this.#pending.delete(frame.execution);
+  }
+
+  /** What the agent may not have got is sent again; it knows what it has seen. */
+  #resubmit(lostBytes: number): void {
+    const [running] = this.#pending.values();
+    if (lostBytes > 0) running?.lost(lostBytes);
+    for (const { requests } of this.#pending.values()) for (const request of requests) this.#link.send(request);
+  }
+
+  #lose(error: IpyboxError): void {
+    const died = error instanceof ContainerDiedError;
+    this.#failAll((pending) =>
+      died ? new ContainerDiedError(error.reason, pending.snapshot?.(), { cause: error.cause }) : error,
+    );
+    this.#events.onLost(error);
+  }
+
+  #failAll(reason: (pending: Pending) => IpyboxError): void {
+    for (const pending of this.#pending.values()) pending.fail(reason(pending));
+    this.#pending.clear();
+  }
+}
+
+function notFound(number: number): IpyboxError {
+  const id = executionId(number);
+  return new IpyboxError("execution_not_found", `The kernel knows no execution ${id}.`, { details: { executionId: id } });
+}
+
+/** How an execution is named outside: its number in hex. */
+export function executionId(number: number): string {
+  return number.toString(16).padStart(8, "0");
+}
