@@ -243,6 +243,4 @@ class _Silence:
         pass
 
 
-#: The class as this package calls it.
-KernelShell = ZMQInteractiveShell
 InteractiveShellABC.register(ZMQInteractiveShell)
