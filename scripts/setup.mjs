@@ -96,23 +96,22 @@ function contextIsSet() {
   return Boolean(name) && name !== "default";
 }
 
+/** Always built: what has not changed comes from the daemon's own cache, in a second or two. */
 async function buildDefaultImage() {
   const { ExecutionImage } = await import("../dist/image.js");
-  const inputs = ["image", "python/ipybox_kernel", "dist/agent", "dist/protocol", "dist/internal", "package-lock.json"];
-  const isThere = await ExecutionImage.exists();
-  return unlessDone("image", inputs, isThere, () =>
-    ExecutionImage.build({ onProgress: ({ kind, text }) => kind === "notice" && process.stderr.write(`${text}\n`) }),
-  );
+  const { id } = await ExecutionImage.build({
+    onProgress: ({ kind, text }) => kind === "notice" && process.stderr.write(`${text}\n`),
+  });
+  return `is ${id.replace("sha256:", "").slice(0, 12)}`;
 }
 
-/** Does something unless it was done with the same inputs and its outcome is there. */
+/** Makes a file unless it was made from the same inputs and is there. */
 async function unlessDone(name, inputs, outcome, work) {
   const stamp = join(root, "node_modules/.cache/ipybox", name);
   const hash = createHash("sha256");
   for (const input of inputs) hashTree(hash, join(root, input));
   const digest = hash.digest("hex");
-  const isThere = typeof outcome === "string" ? existsSync(outcome) : outcome;
-  if (isThere && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return "up to date";
+  if (existsSync(outcome) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return "up to date";
   await work();
   mkdirSync(join(stamp, ".."), { recursive: true });
   writeFileSync(stamp, digest);

@@ -10,12 +10,15 @@ from collections.abc import Iterator
 
 from . import frames
 
+#: A cell may put something else in its place.
+_getpid = os.getpid
+
 #: The execution that the running code belongs to; threads and tasks keep the one that started them.
 current_execution: contextvars.ContextVar[int] = contextvars.ContextVar("ipybox_execution", default=0)
 
 #: How long output at the level of file descriptors may hold up a frame while nothing blocks its relay.
-_SLOT_PATIENCE_MS = 1000
-_SLOT_POLL_MS = 10
+_SLOT_PATIENCE_S = 1.0
+_SLOT_POLL_S = 0.01
 
 
 class Channel:
@@ -31,9 +34,8 @@ class Channel:
     def bind(self, sock: socket.socket, slots: list[int]) -> None:
         """Sends on another socket from now on: that of a kernel which was forked from this one."""
         self._sock = sock
-        self._slots = [_writable_poll(slot) for slot in slots]
-        self._writable = _writable_poll(sock.fileno())
-        self._pid = os.getpid()
+        self._slots = slots
+        self._pid = _getpid()
         self._main = threading.get_ident()
         self._message_lock = threading.Lock()
         self._deferring = False
@@ -47,7 +49,7 @@ class Channel:
     @property
     def owned(self) -> bool:
         """Whether this process is the kernel, not one that a cell has forked."""
-        return os.getpid() == self._pid
+        return _getpid() == self._pid
 
     def stream(self, kind: int, data: bytes, flags: int = 0) -> None:
         execution, late = self._attribution()
@@ -114,18 +116,19 @@ class Channel:
         return execution, 0 if execution == self.running else frames.LATE
 
     def _send(self, data: bytes) -> None:
-        for slot in self._slots:
-            if not slot.poll(0):
+        # Not `select.poll`: that must not be used by two threads at once.
+        if len(select.select([], self._slots, [], 0)[1]) < len(self._slots):
+            for slot in self._slots:
                 self._wait_until_empty(slot)
         self._sock.send(data)
 
-    def _wait_until_empty(self, slot: select.poll) -> None:
+    def _wait_until_empty(self, slot: int) -> None:
         """Gives up when a background process writes without a pause: then no order exists to keep."""
-        waited = 0
-        while not slot.poll(_SLOT_POLL_MS):
-            relay_blocked = not self._writable.poll(0)
-            waited += 0 if relay_blocked else _SLOT_POLL_MS
-            if waited >= _SLOT_PATIENCE_MS:
+        waited = 0.0
+        while not _writable(slot, _SLOT_POLL_S):
+            relay_blocked = not _writable(self._sock.fileno(), 0)
+            waited += 0 if relay_blocked else _SLOT_POLL_S
+            if waited >= _SLOT_PATIENCE_S:
                 return
 
 
@@ -136,7 +139,5 @@ def _print_text(content: dict) -> None:
         os.write(1, f"{text}\n".encode("utf-8", "surrogatepass"))
 
 
-def _writable_poll(descriptor: int) -> select.poll:
-    poll = select.poll()
-    poll.register(descriptor, select.POLLOUT)
-    return poll
+def _writable(descriptor: int, timeout: float) -> bool:
+    return bool(select.select([], [descriptor], [], timeout)[1])

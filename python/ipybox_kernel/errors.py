@@ -30,7 +30,7 @@ def exception_text(evalue: BaseException) -> str:
 def _frames_of(evalue: BaseException, compiler: Any) -> list[dict]:
     """The traceback as data, outermost call first, without IPython's own frames."""
     cells: dict[str, int] = getattr(compiler, "_filename_map", {})
-    frames = []
+    frames: list[dict[str, Any]] = []
     for entry, line in traceback.walk_tb(evalue.__traceback__):
         code = entry.f_code
         frames.append(

@@ -16,9 +16,10 @@ from typing import Any
 
 from . import frames, introspection, variables
 from .channel import Channel, current_execution
+from .charts import show_charts
 from .errors import exception_text
 from .forking import fork_kernel
-from .shell import KernelShell
+from .shell import ZMQInteractiveShell
 from .stdin import Stdin
 from .streams import OutStream, install_print
 from .tables import show_tables
@@ -27,7 +28,7 @@ Answer = tuple[dict, list[tuple[list, bytes]]]
 
 
 class Kernel:
-    def __init__(self, shell: KernelShell) -> None:
+    def __init__(self, shell: ZMQInteractiveShell) -> None:
         self._shell = shell
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Loops of kernels that this one was forked from: closing one would reach into its owner's.
@@ -50,7 +51,9 @@ class Kernel:
     @classmethod
     def warm(cls) -> "Kernel":
         """A kernel that is ready to be forked: IPython imported, the shell built, cells run."""
-        return cls(KernelShell.warm())
+        shell = ZMQInteractiveShell.warm()
+        show_charts(shell.display_formatter)
+        return cls(shell)
 
     def warm_further(self) -> None:
         """What the first cells of many users need, but not the first kernel of a container."""
@@ -61,10 +64,10 @@ class Kernel:
         self._sock, self._control = sock, control
         self._channel = Channel(sock, slots)
         self._shell.loop_runner = self._run_coroutine
-        sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)
-        sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)
+        sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)  # type: ignore[misc, assignment]
+        sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)  # type: ignore[misc, assignment]
         self._shell.connect(self._channel)
-        sys.stdin = sys.__stdin__ = open(0, closefd=False)
+        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]
         self._stdin = Stdin(self._channel, self._receive)
         self._stdin.install()
         install_print()
@@ -89,9 +92,14 @@ class Kernel:
 
     # --- requests -----------------------------------------------------------------------------
 
-    def _receive(self) -> tuple[int, dict] | None:
-        """The next request; None when the agent has let go."""
+    def _receive(self, within: int | None = None) -> tuple[int, dict] | None:
+        """The next request; None when the agent has let go.
+
+        A cell's `input()` reads `within` its execution: after that, requests are none of its business.
+        """
         with self._channel.uninterrupted(), self._reading:
+            if within is not None and within != self._channel.running:
+                raise EOFError("the cell that asked has ended")
             header = self._read(frames.HEADER.size)
             if header is None:
                 return None
@@ -158,6 +166,9 @@ class Kernel:
         self._control.detach()
         self._sock, self._control = sock, control
         self._channel.bind(sock, slots)
+        # A thread that stayed behind may have held it.
+        self._reading = threading.Lock()
+        self._stdin.forget_askers()
         if self._loop is not None:
             self._foreign_loops.append(self._loop)
             self._loop = None

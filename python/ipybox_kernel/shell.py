@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from IPython.core import debugger
 from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.error import UsageError
+from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell, InteractiveShellABC
 from traitlets import Any as AnyTrait
 from traitlets import Instance, Type, default, validate
@@ -47,6 +48,9 @@ class ZMQInteractiveShell(InteractiveShell):
     #: ipykernel's kernel object; there is none. Libraries look whether it is there.
     kernel = AnyTrait()
 
+    displayhook: KernelDisplayHook
+    display_pub: KernelDisplayPublisher
+    display_formatter: DisplayFormatter
     channel: "Channel | _Silence"
     #: The exception that ended the running cell, as an ``error`` message's content.
     error: dict | None = None
@@ -239,6 +243,4 @@ class _Silence:
         pass
 
 
-#: The class as this package calls it.
-KernelShell = ZMQInteractiveShell
 InteractiveShellABC.register(ZMQInteractiveShell)

@@ -16,9 +16,9 @@ _POLL_S = 0.05
 
 
 class Stdin:
-    """Asks the client for a line. ``receive`` reads one request from the kernel's socket."""
+    """Asks the client for a line. ``receive`` reads one request, within an execution."""
 
-    def __init__(self, channel: Channel, receive: Callable[[], tuple[int, dict] | None]) -> None:
+    def __init__(self, channel: Channel, receive: Callable[[int], tuple[int, dict] | None]) -> None:
         self._channel = channel
         self._receive = receive
         self._numbers = itertools.count(1)
@@ -29,6 +29,10 @@ class Stdin:
     def install(self) -> None:
         builtins.input = self.input
         getpass.getpass = self.getpass
+
+    def forget_askers(self) -> None:
+        """In a kernel that was just forked: threads that were asking are not in it."""
+        self._asking = threading.Lock()
 
     def input(self, prompt: Any = "", /) -> str:
         """Like Python's own; the prompt goes to whoever answers, not to standard output."""
@@ -59,7 +63,7 @@ class Stdin:
         while not select.select([self._channel.fileno()], [], [], _POLL_S)[0]:
             if self._channel.running != execution:
                 raise EOFError("the cell that asked has ended")
-        request = self._receive()
+        request = self._receive(execution)
         if request is None:
             raise EOFError("the kernel is about to end")
         return request[1]

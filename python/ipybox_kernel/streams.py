@@ -69,7 +69,7 @@ class _BytesStream(io.RawIOBase):
     def fileno(self) -> int:
         return self._text.fileno()
 
-    def write(self, data) -> int:  # type: ignore[override]
+    def write(self, data: Any) -> int:
         data = bytes(data)
         if data:
             self._text.send(data, frames.RAW)

@@ -1,4 +1,4 @@
-import { encodeFrame, FrameFlag, FrameKind, frameLength, readFrame, writeSequence } from "../protocol/frame.ts";
+import { encodeFrame, FrameFlag, FrameKind, HEADER_BYTES, writeSequence } from "../protocol/frame.ts";
 import { Escalation } from "./escalation.ts";
 import { describeExit } from "./exit.ts";
 import type { ExitStatus, KernelProcess, KernelProcessEvents } from "./kernel-process.ts";
@@ -181,7 +181,8 @@ export class Kernel {
     let frames = 0;
     let finished: { readonly task: Task; readonly failed: boolean } | undefined;
     for (let offset = 0; offset < block.length;) {
-      const { kind, flags, execution } = readFrame(block, offset);
+      const [kind, flags] = [block[offset + 4] as number, block[offset + 5] as number];
+      const execution = block.readUInt32LE(offset + 8);
       if (kind !== FrameKind.stdout && kind !== FrameKind.stderr && kind !== FrameKind.message) {
         this.#process?.signal("SIGKILL"); // a cell has written to the kernel's own socket
         return;
@@ -190,7 +191,7 @@ export class Kernel {
         block.writeUInt32LE(this.#last, offset + 8);
         if (this.#current === undefined || finished !== undefined) block[offset + 5] = flags | FrameFlag.late;
       }
-      const length = frameLength(block, offset) as number;
+      const length = HEADER_BYTES + block.readUInt32LE(offset);
       writeSequence(block, offset, first + frames);
       if (kind === FrameKind.message && execution === this.#current?.number) {
         if ((flags & FrameFlag.last) !== 0) {
