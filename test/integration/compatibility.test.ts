@@ -23,7 +23,7 @@ beforeAll(async () => {
   await Promise.all([runReference(), runOurs()]);
 }, 300_000);
 
-afterAll(() => rm(directory, { recursive: true }));
+afterAll(() => rm(directory, { recursive: true, force: true }));
 
 /** The users' packages for both kernels, and ipykernel where only it finds its own. */
 async function install(): Promise<void> {
@@ -65,7 +65,7 @@ function add(all: Map<Cell, Message[]>, session: Session, answers: readonly Mess
 
 describe.each(corpus)("$name", ({ cells }) => {
   it.each(cells)("$name", (cell) => {
-    verifies("OUT-01", "OUT-02", "OUT-03", "OUT-05", "OUT-06", "EXEC-06", "EXEC-07", "EXEC-08", "EXEC-12", "KERN-12");
+    verifies("OUT-01", "OUT-02", "OUT-03", "OUT-04", "OUT-05", "OUT-06", "EXEC-06", "EXEC-07", "EXEC-08", "EXEC-12", "KERN-12");
     const [expected, actual] = [reference, ours].map((all) => transcript(all.get(cell) ?? []));
     expect(expected).not.toEqual([]);
     if (cell.difference === undefined) {
@@ -73,6 +73,9 @@ describe.each(corpus)("$name", ({ cells }) => {
     } else {
       expect(actual).not.toEqual(expected);
       expect(actual?.join("\n")).toContain(cell.difference.ours);
+    }
+    for (const { type, traceback } of ours.get(cell) ?? []) {
+      if (type === "error") expect(JSON.stringify(traceback)).not.toContain("\\u001b");
     }
   });
 });
