@@ -132,7 +132,7 @@ class KernelDisplayHook(DisplayHook):
         data, metadata = self._bundle
         content = {"execution_count": self.prompt_count, "data": data, "metadata": metadata}
         if (shown := self._hooks.apply("execute_result", content)) is not None:
-            _send(self.channel, "execute_result", shown)
+            self.channel.value(*_message("execute_result", shown))
 
 
 class KernelDisplayPublisher(DisplayPublisher):
@@ -156,7 +156,7 @@ class KernelDisplayPublisher(DisplayPublisher):
         kind = "update_display_data" if update else "display_data"
         content = {"data": data, "metadata": metadata, "transient": transient or {}}
         if (shown := self._hooks.apply(kind, content)) is not None:
-            _send(self.channel, kind, shown)
+            self.channel.message(*_message(kind, shown))
 
     def clear_output(self, wait: bool = False) -> None:
         content = self._hooks.apply("clear_output", {"wait": bool(wait)})
@@ -164,6 +164,6 @@ class KernelDisplayPublisher(DisplayPublisher):
             self.channel.message({"type": "clear_output", **content})
 
 
-def _send(channel: Channel, kind: str, content: dict[str, Any]) -> None:
+def _message(kind: str, content: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[list, bytes]]]:
     data, buffers = mime_bundle(content["data"])
-    channel.message({"type": kind, **content, "data": data, "metadata": json_value(content["metadata"])}, buffers)
+    return {"type": kind, **content, "data": data, "metadata": json_value(content["metadata"])}, buffers

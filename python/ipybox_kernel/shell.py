@@ -242,5 +242,7 @@ class _Silence:
     def message(self, *_: Any, **__: Any) -> None:
         pass
 
+    value = message
+
 
 InteractiveShellABC.register(ZMQInteractiveShell)

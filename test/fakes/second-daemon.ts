@@ -39,7 +39,7 @@ export function secondDaemonObstacle(): string | undefined {
  */
 export async function startSecondDaemon(image: string): Promise<SecondDaemon> {
   const bridge = `ipybox-${randomBytes(3).toString("hex")}`;
-  const directory = await mkdtemp(join(tmpdir(), "ipybox-daemon-"));
+  const directory = await mkdtemp(join(tmpdir(), "ipybox-second-daemon-"));
   const { name, address } = await loopbackHost();
   const port = await freePort(address);
   let child: ChildProcess | undefined;
