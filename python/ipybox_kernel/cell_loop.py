@@ -18,7 +18,7 @@ Runner = Callable[[Any], Any]
 
 _get_running_loop = events.get_running_loop
 _get_event_loop = events.get_event_loop
-_get_loop_of_policy = events.BaseDefaultEventLoopPolicy.get_event_loop  # type: ignore[attr-defined]
+_get_loop_of_policy = events.BaseDefaultEventLoopPolicy.get_event_loop
 _main = threading.get_ident()
 
 
@@ -50,7 +50,7 @@ class CellLoop:
                 return cell_loop._offer()
             return _get_loop_of_policy(policy)
 
-        events.BaseDefaultEventLoopPolicy.get_event_loop = get_event_loop  # type: ignore[attr-defined]
+        setattr(events.BaseDefaultEventLoopPolicy, "get_event_loop", get_event_loop)
 
     @property
     def _is_asked(self) -> bool:

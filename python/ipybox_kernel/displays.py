@@ -81,12 +81,14 @@ class Hooks(threading.local):
 
     def apply(self, kind: str, content: dict[str, Any]) -> dict[str, Any] | None:
         """The content to send; None for none."""
-        message: dict[str, Any] | None = {"header": {"msg_type": kind}, "msg_type": kind, "content": content}
+        message: dict[str, Any] = {"header": {"msg_type": kind}, "msg_type": kind, "content": content}
         for hook in self.all:
-            message = hook(message)
-            if message is None:
+            answer = hook(message)
+            if answer is None:
                 return None
-        return message["content"]
+            message = answer
+        content = message["content"]
+        return content
 
     def remove(self, hook: Hook) -> bool:
         if hook not in self.all:

@@ -5,6 +5,7 @@ from typing import Any
 
 from IPython.core import page
 from IPython.core.error import UsageError
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.core.magic import Magics, line_magic, magics_class
 from IPython.core.magics.code import CodeMagics, MacroToEdit
 from IPython.utils import openpy
@@ -12,6 +13,8 @@ from IPython.utils import openpy
 
 @magics_class
 class KernelMagics(Magics):
+    shell: InteractiveShell
+
     @line_magic
     def less(self, arg_s: str) -> None:
         """Show a file through the pager.
@@ -26,7 +29,10 @@ class KernelMagics(Magics):
                 text = file.read()
         page.page(text)
 
-    more = line_magic("more")(less)
+    @line_magic
+    def more(self, arg_s: str) -> None:
+        """Show a file through the pager, as %less does."""
+        self.less(arg_s)
 
     @line_magic
     def man(self, arg_s: str) -> None:
@@ -42,4 +48,5 @@ class KernelMagics(Magics):
         except MacroToEdit:
             raise UsageError("A macro can't be edited.") from None
         payload = {"source": "edit_magic", "filename": str(Path(filename).resolve()), "line_number": line}
+        assert self.shell.payload_manager is not None
         self.shell.payload_manager.write_payload(payload)
