@@ -50,7 +50,7 @@ class CellLoop:
                 return cell_loop._offer()
             return _get_loop_of_policy(policy)
 
-        setattr(events.BaseDefaultEventLoopPolicy, "get_event_loop", get_event_loop)
+        events.BaseDefaultEventLoopPolicy.get_event_loop = get_event_loop  # type: ignore[method-assign, assignment]
 
     @property
     def _is_asked(self) -> bool:

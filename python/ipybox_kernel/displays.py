@@ -150,7 +150,9 @@ class KernelDisplayPublisher(DisplayPublisher):
     def unregister_hook(self, hook: Hook) -> bool:
         return self._hooks.remove(hook)
 
-    def publish(self, data, metadata=None, *, transient=None, update=False, **_: Any) -> None:  # type: ignore[override]
+    def publish(  # type: ignore[override]
+        self, data: Any, metadata: Any = None, *, transient: dict | None = None, update: bool = False, **_: Any
+    ) -> None:
         metadata = {} if metadata is None else metadata
         self._validate_data(data, metadata)
         kind = "update_display_data" if update else "display_data"

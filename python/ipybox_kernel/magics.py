@@ -20,19 +20,24 @@ class KernelMagics(Magics):
         """Show a file through the pager.
 
         Files ending in .py are syntax-highlighted."""
-        if not arg_s:
-            raise UsageError("Missing filename.")
-        if arg_s.endswith(".py"):
-            text = self.shell.pycolorize(openpy.read_py_file(arg_s, skip_encoding_cookie=False))
-        else:
-            with open(arg_s) as file:
-                text = file.read()
-        page.page(text)
+        self._page_file(arg_s)
 
     @line_magic
     def more(self, arg_s: str) -> None:
-        """Show a file through the pager, as %less does."""
-        self.less(arg_s)
+        """Show a file through the pager.
+
+        Files ending in .py are syntax-highlighted."""
+        self._page_file(arg_s)
+
+    def _page_file(self, name: str) -> None:
+        if not name:
+            raise UsageError("Missing filename.")
+        if name.endswith(".py"):
+            text = self.shell.pycolorize(openpy.read_py_file(name, skip_encoding_cookie=False))
+        else:
+            with open(name) as file:
+                text = file.read()
+        page.page(text)
 
     @line_magic
     def man(self, arg_s: str) -> None:

@@ -13,8 +13,10 @@ from typing import Any, NoReturn
 from IPython.core import debugger
 from IPython.core.autocall import ZMQExitAutocall
 from IPython.core.error import UsageError
+from IPython.core.extensions import ExtensionManager
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell, InteractiveShellABC
+from IPython.core.payload import PayloadManager
 from traitlets import Any as AnyTrait
 from traitlets import Instance, Type, default, validate
 from traitlets.config import Config
@@ -51,7 +53,9 @@ class ZMQInteractiveShell(InteractiveShell):
     displayhook: KernelDisplayHook
     display_pub: KernelDisplayPublisher
     display_formatter: DisplayFormatter
-    channel: "Channel | _Silence"
+    extension_manager: ExtensionManager
+    payload_manager: PayloadManager
+    channel: Channel
     #: The exception that ended the running cell, as an ``error`` message's content.
     error: dict | None = None
     #: What ``exit(…)`` was given.
@@ -84,7 +88,7 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def rehearse(self, *cells: str) -> None:
         """Runs cells for what they import and cache, and forgets them."""
-        self.connect(_Silence())
+        self.channel = self.displayhook.channel = self.display_pub.channel = _Silence()
         of_the_module = {name: value for name, value in self.user_ns.items() if name.startswith("__")}
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = open(os.devnull, "w")
@@ -98,11 +102,10 @@ class ZMQInteractiveShell(InteractiveShell):
         self.error = None
         self.payloads.clear()
 
-    def connect(self, channel: "Channel | _Silence") -> None:
+    def connect(self, channel: Channel) -> None:
         self.channel = self.displayhook.channel = self.display_pub.channel = channel
-        if isinstance(channel, Channel):
-            for name, value in _ENVIRONMENT.items():
-                os.environ.setdefault(name, value)
+        for name, value in _ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
 
     # --- cells --------------------------------------------------------------------------------
 
@@ -159,7 +162,7 @@ class ZMQInteractiveShell(InteractiveShell):
         """What the caller is asked to do, as Jupyter's payloads: show a text, offer the next input."""
         return self.payload_manager.read_payload()
 
-    def set_next_input(self, text: str, replace: bool = False) -> None:  # type: ignore[override]
+    def set_next_input(self, text: str, replace: bool = False) -> None:
         self.payload_manager.write_payload({"source": "set_next_input", "text": text, "replace": replace})
 
     def ask_exit(self) -> NoReturn:
@@ -187,14 +190,14 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def init_history(self) -> None:
         self.history_manager = SessionHistory(shell=self, parent=self)
-        self.configurables.append(self.history_manager)
+        self.configurables.append(self.history_manager)  # type: ignore[arg-type]
 
     def init_magics(self) -> None:
         super().init_magics()
         self.register_magics(KernelMagics)
         self.magics_manager.register_alias("ed", "edit")
 
-    @property
+    @property  # type: ignore[misc]
     def db(self) -> Any:
         """What ``%store``, ``%bookmark`` and ``%cd`` keep, in the user's home."""
         if self._db is None:
@@ -218,7 +221,7 @@ class ZMQInteractiveShell(InteractiveShell):
         if gui not in _LOOPLESS_GUIS:
             raise UsageError(f"Invalid GUI request {gui!r}, valid ones are: {', '.join(map(str, _LOOPLESS_GUIS))}")
 
-    def system(self, cmd: str) -> None:  # type: ignore[override]
+    def system(self, cmd: str) -> None:
         self.user_ns["_exit_code"] = code = run_command(self.var_expand(cmd, depth=1), self.channel)
         if self.system_raise_on_error and code != 0:
             raise CalledProcessError(code, cmd)
@@ -226,7 +229,7 @@ class ZMQInteractiveShell(InteractiveShell):
 
 def _use_interruptible_debugger() -> None:
     """Python's own debugger goes on waiting for its next command when the cell is interrupted."""
-    pdb.Pdb = debugger.Pdb = debugger.InterruptiblePdb  # type: ignore[misc]
+    pdb.Pdb = debugger.Pdb = debugger.InterruptiblePdb  # type: ignore[misc, assignment]
     pdb.set_trace = debugger.set_trace
 
 
@@ -236,13 +239,17 @@ def _show_in_pager(shell: ZMQInteractiveShell, data: Any, start: int, screen_lin
     shell.payload_manager.write_payload(payload, single=False)
 
 
-class _Silence:
+class _Silence(Channel):
     """The channel of the shell while it warms up."""
+
+    def __init__(self) -> None:
+        pass
 
     def message(self, *_: Any, **__: Any) -> None:
         pass
 
-    value = message
+    def value(self, *_: Any, **__: Any) -> None:
+        pass
 
 
 InteractiveShellABC.register(ZMQInteractiveShell)

@@ -94,11 +94,13 @@ export const libraries: Topic = {
         "alt.Chart(pd.DataFrame({'x': [1, 2], 'y': [3, 4]})).mark_bar().encode(x='x', y='y')",
       ),
       requires: ["altair", "pandas"],
+      difference: { reason: "chart-specs", ours: 'application/vnd.vegalite.v6+json: {"$schema"' },
     },
     {
       name: "Altair by its mime type",
       code: ["alt.renderers.enable('mimetype')", "alt.Chart(pd.DataFrame({'x': [1, 2]})).mark_point().encode(x='x')"],
       requires: ["altair", "pandas"],
+      difference: { reason: "chart-specs", ours: 'application/vnd.vegalite.v6+json: {"$schema"' },
     },
     { name: "Plotly's renderer", code: "import plotly.io\nplotly.io.renderers", requires: ["plotly"] },
     {
