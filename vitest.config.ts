@@ -8,6 +8,7 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
+          setupFiles: ["test/integration/nothing-left.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // Containers share two cores with everything else.

@@ -3,6 +3,7 @@ import { parseBinds } from "./binds.ts";
 import type { Engine, SandboxAddress } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { fullImageName } from "./image-reference.ts";
+import { abortAfter } from "./internal/abort-after.ts";
 import { DEFAULTS, parseContainerOptions, type ExecutionContainerOptions } from "./options.ts";
 import { ensureImage } from "./pull.ts";
 import { configureAgent } from "./readiness.ts";
@@ -131,12 +132,12 @@ export class ExecutionContainer {
     const session = { id: randomUUID(), token: randomBytes(32).toString("base64url") };
     const spec = await sandboxSpec(this.#options, session, engine, info);
     await ensureImage(engine, spec.image, { showProgress: showPullProgress, signal });
-    // Not with the caller's signal: an aborted request may still make a container, whose id nobody learns.
-    const id = await engine.create(spec, AbortSignal.timeout(startTimeoutMs));
+    const id = await engine.create(spec, startTimeoutMs);
     let address: SandboxAddress | undefined;
     try {
-      await engine.start(id, signal);
-      address = await engine.address(id, signal);
+      const inTime = AbortSignal.any([signal, abortAfter(startTimeoutMs, () => notStarted(id, startTimeoutMs))]);
+      await engine.start(id, inTime);
+      address = await engine.address(id, inTime);
       await saveRuntimeEntry(address.host, address.port, { token: session.token, containerId: id, dockerHost: engine.url });
       await configureAgent(
         engine,
@@ -182,6 +183,11 @@ async function discard(engine: Engine, id: string, address: SandboxAddress | und
   );
   if (failures.length > 1) throw new AggregateError(failures, failures.map(messageOf).join(" "));
   if (failures.length === 1) throw failures[0];
+}
+
+function notStarted(id: string, timeoutMs: number): IpyboxError {
+  const text = `Container ${id.slice(0, 12)} did not start within ${timeoutMs} ms. Raise startTimeoutMs if the host is only slow.`;
+  return new IpyboxError("container_start_failed", text, { details: { containerId: id, timeoutMs } });
 }
 
 function messageOf(error: unknown): string {

@@ -62,6 +62,8 @@ export class Link {
   #position = 0;
   #opened = false;
   #events: LinkEvents | undefined;
+  /** What came together with the agent's first frame. */
+  #early: Buffer[] = [];
   #paused = false;
   #closed = false;
   #lastSign = 0;
@@ -83,7 +85,7 @@ export class Link {
   /** Lets frames come. Until then they wait in the socket. */
   start(events: LinkEvents): void {
     this.#events = events;
-    if (!this.#paused) this.#socket?.resume();
+    this.#flow();
   }
 
   /** Sends a request, unless the connection is down: who needs it sends it again after `onReconnected`. */
@@ -121,7 +123,7 @@ export class Link {
     socket.terminate();
   }
 
-  /** Gives how many bytes of output were lost since the last connection. */
+  /** Gives how many bytes of output were lost since the last connection. Frames wait until `#flow()`. */
   async #connect(timeoutMs: number, create?: LinkOptions["create"], signal?: AbortSignal): Promise<number> {
     const { host, port, token, kernelId } = this.#target;
     const query = new URLSearchParams({ client: this.#client, after: String(this.#after) });
@@ -138,6 +140,10 @@ export class Link {
       maxPayload: 2 ** 31,
       handshakeTimeout: timeoutMs,
     });
+    // A socket that is paused still hands on what it has read: nothing of that may be missed.
+    const early: Buffer[] = [];
+    let receive = (data: Buffer): void => void early.push(data);
+    socket.on("message", (data) => receive(data as Buffer));
     const ready = await handshake(socket, this.#target, timeoutMs, signal);
     if (this.#closed) {
       socket.terminate();
@@ -149,11 +155,16 @@ export class Link {
     this.#position = ready.position;
     this.#socket = socket;
     this.#lastSign = performance.now();
-    socket.on("message", (data) => this.#receive(data as Buffer));
+    this.#early = early;
+    receive = (data) => this.#receive(data);
     socket.on("pong", () => (this.#lastSign = performance.now()));
     socket.on("close", () => void this.#reconnect());
-    if (this.#events !== undefined && !this.#paused) socket.resume();
     return lostBytes;
+  }
+
+  #flow(): void {
+    for (const data of this.#early.splice(0)) this.#receive(data);
+    if (!this.#paused) this.#socket?.resume();
   }
 
   #receive(data: Buffer): void {
@@ -163,13 +174,15 @@ export class Link {
         if (frame.kind === FrameKind.control) {
           this.#control(JSON.parse(frame.payload.toString()) as Control);
         } else if (frame.sequence > this.#sequence) {
+          if (frame.sequence > this.#sequence + 1)
+            throw new RangeError(`${this.#sequence + 1} was to come, not ${frame.sequence}`);
           this.#after = this.#sequence = frame.sequence;
           this.#position += frame.payload.length;
           this.#events?.onFrame(frame);
         }
       }
     } catch (cause) {
-      this.#lose(new IpyboxError("protocol_violation", "The agent sent what is no frame.", { cause }));
+      this.#lose(new IpyboxError("protocol_violation", "The agent sent what is no frame, or not the next.", { cause }));
     }
   }
 
@@ -197,6 +210,7 @@ export class Link {
       try {
         const lostBytes = await this.#connect(RETRY_TIMEOUT_MS);
         this.#events?.onReconnected(lostBytes);
+        this.#flow();
         return;
       } catch (error) {
         const now = performance.now();

@@ -15,8 +15,7 @@ def complete(shell: InteractiveShell, request: dict) -> dict:
     start = found[0].start if found else cursor
     end = found[0].end if found else cursor
     types = [
-        {"start": one.start, "end": one.end, "text": one.text, "type": one.type, "signature": one.signature}
-        for one in found
+        {"start": one.start, "end": one.end, "text": one.text, "type": one.type, "signature": one.signature} for one in found
     ]
     return {
         "type": "complete_reply",

@@ -19,7 +19,7 @@ from .channel import Channel, current_execution
 from .charts import show_charts
 from .errors import exception_text
 from .forking import fork_kernel
-from .shell import KernelShell
+from .shell import ZMQInteractiveShell
 from .stdin import Stdin
 from .streams import OutStream, install_print
 from .tables import show_tables
@@ -28,7 +28,7 @@ Answer = tuple[dict, list[tuple[list, bytes]]]
 
 
 class Kernel:
-    def __init__(self, shell: KernelShell) -> None:
+    def __init__(self, shell: ZMQInteractiveShell) -> None:
         self._shell = shell
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Loops of kernels that this one was forked from: closing one would reach into its owner's.
@@ -51,7 +51,7 @@ class Kernel:
     @classmethod
     def warm(cls) -> "Kernel":
         """A kernel that is ready to be forked: IPython imported, the shell built, cells run."""
-        shell = KernelShell.warm()
+        shell = ZMQInteractiveShell.warm()
         show_charts(shell.display_formatter)
         return cls(shell)
 
@@ -64,10 +64,10 @@ class Kernel:
         self._sock, self._control = sock, control
         self._channel = Channel(sock, slots)
         self._shell.loop_runner = self._run_coroutine
-        sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)
-        sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)
+        sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)  # type: ignore[misc, assignment]
+        sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)  # type: ignore[misc, assignment]
         self._shell.connect(self._channel)
-        sys.stdin = sys.__stdin__ = open(0, closefd=False)
+        sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]
         self._stdin = Stdin(self._channel, self._receive)
         self._stdin.install()
         install_print()

@@ -27,7 +27,7 @@ class OutStream(io.TextIOBase):
 
     @property
     def name(self) -> str:
-        return "<stdout>" if self._kind == frames.STDOUT else "<stderr>"
+        return "stdout" if self._kind == frames.STDOUT else "stderr"
 
     @property
     def mode(self) -> str:
@@ -69,7 +69,7 @@ class _BytesStream(io.RawIOBase):
     def fileno(self) -> int:
         return self._text.fileno()
 
-    def write(self, data) -> int:  # type: ignore[override]
+    def write(self, data: Any) -> int:
         data = bytes(data)
         if data:
             self._text.send(data, frames.RAW)

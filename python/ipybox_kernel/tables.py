@@ -10,7 +10,12 @@ from . import variables
 ROWS_TYPE = "application/vnd.dataresource+json"
 ARROW_TYPE = "application/vnd.apache.arrow.stream"
 
-_TABLES = (("pandas.core.frame", "DataFrame"), ("pandas", "DataFrame"), ("polars.dataframe.frame", "DataFrame"), ("pyarrow.lib", "Table"))
+_TABLES = (
+    ("pandas.core.frame", "DataFrame"),
+    ("pandas", "DataFrame"),
+    ("polars.dataframe.frame", "DataFrame"),
+    ("pyarrow.lib", "Table"),
+)
 
 
 class _RowsFormatter(BaseFormatter):

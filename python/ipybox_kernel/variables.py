@@ -29,8 +29,9 @@ def get(shell: InteractiveShell, request: dict) -> tuple[dict, Buffers]:
     encoder = _Encoder()
     value = shell.user_ns[name]
     form = request.get("as")
+    encoded: Any = None
     if form == "arrow":
-        encoded = encoder.buffer(to_arrow(value), ["value"])
+        encoder.buffer(to_arrow(value), ["value"])
     elif form == "rows":
         encoded = encoder.encode(to_rows(value), ["value"], 0)
     else:

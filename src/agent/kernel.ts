@@ -42,6 +42,7 @@ export class Kernel {
   #unfinishedMessage = false;
   #process: KernelProcess | undefined;
   #starting: Promise<void> | undefined;
+  readonly #resetting = new Set<number>();
   #stateLost = false;
   #closed = false;
   /** When the last task ended. */
@@ -87,8 +88,8 @@ export class Kernel {
 
   /** Makes sure that a client which knows of a task gets its end. */
   resume(number: number): void {
-    const open = this.#current?.number === number || this.#queue.some((task) => task.number === number);
-    if (!open) this.output.repeatEnd(number);
+    const waits = this.#queue.some((task) => task.number === number) || this.#resetting.has(number);
+    if (!waits && this.#current?.number !== number) this.output.repeatEnd(number);
   }
 
   /** Interrupts a task: SIGINT, and in the end SIGKILL. One that waits is taken from the queue. */
@@ -110,10 +111,11 @@ export class Kernel {
   /** Ends what runs, aborts what waits, and starts a new process. */
   async reset(number: number): Promise<void> {
     if (this.#known.has(number)) {
-      this.output.repeatEnd(number);
+      this.resume(number);
       return;
     }
     this.#remember(number);
+    this.#resetting.add(number);
     await this.#starting?.catch(() => undefined);
     for (const task of this.#queue.splice(0)) {
       this.output.emit({ type: "execution_aborted", reason: "reset" }, task.number, FrameFlag.last);
@@ -131,6 +133,7 @@ export class Kernel {
     } catch (error) {
       if (!this.#closed) this.output.emit({ type: "kernel_start_failed", message: messageOf(error) }, number, FrameFlag.last);
     }
+    this.#resetting.delete(number);
     void this.#next();
   }
 

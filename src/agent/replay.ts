@@ -17,7 +17,9 @@ interface Block {
   last: number;
   /** Bytes of all payloads before this block. */
   readonly position: number;
-  readonly at: number;
+  readonly begun: number;
+  /** When its last frame came. */
+  at: number;
 }
 
 /** A place in a kernel's output: a frame, and the bytes of all payloads before it. */
@@ -47,7 +49,7 @@ export class ReplayBuffer {
       this.#slab = bytes.length < SLAB_BYTES / 2 ? Buffer.allocUnsafeSlow(SLAB_BYTES) : undefined;
       if (this.#slab !== undefined) bytes.copy(this.#slab);
       const kept = this.#slab?.subarray(0, bytes.length) ?? bytes;
-      this.#blocks.push({ bytes: kept, first: sequence, last: sequence + frames - 1, position, at: now });
+      this.#blocks.push({ bytes: kept, first: sequence, last: sequence + frames - 1, position, begun: now, at: now });
     }
     this.#end = { sequence: sequence + frames, position: position + bytes.length - frames * HEADER_BYTES };
     this.#bytes += bytes.length;
@@ -67,12 +69,13 @@ export class ReplayBuffer {
   /** Adds to the last block, if that is a slab with room. */
   #append(bytes: Buffer, frames: number, now: number): boolean {
     const block = this.#blocks.at(-1);
-    if (this.#slab === undefined || block === undefined || now - block.at > SLAB_MS) return false;
+    if (this.#slab === undefined || block === undefined || now - block.begun > SLAB_MS) return false;
     const filled = block.bytes.length;
     if (filled + bytes.length > this.#slab.length) return false;
     bytes.copy(this.#slab, filled);
     block.bytes = this.#slab.subarray(0, filled + bytes.length);
     block.last += frames;
+    block.at = now;
     return true;
   }
 

@@ -8,7 +8,7 @@ import { PlotFiles } from "./plots/plot-files.ts";
 import { terminalImages } from "./plots/terminal-images.ts";
 import { log } from "./print.ts";
 import { CellReader } from "./repl/cell-reader.ts";
-import { isComplete } from "./repl/complete-block.ts";
+import { completer } from "./repl/completion.ts";
 import { History } from "./repl/history.ts";
 import type { LineSource } from "./repl/lines.ts";
 import { PipedLines } from "./repl/piped-lines.ts";
@@ -42,8 +42,14 @@ async function repl(flags: ReplFlags, interrupts: Interrupts): Promise<void> {
   const history = isInteractive ? await History.open() : undefined;
   process.exitCode = await withKernel(options, signal, async ({ client, container }) => {
     const lines: LineSource = isInteractive
-      ? new TerminalLines({ history: history?.newestFirst ?? [], signal, onLine: (text) => history?.add(text) })
+      ? new TerminalLines({
+          history: history?.newestFirst ?? [],
+          signal,
+          onLine: (text) => history?.add(text),
+          complete: completer(client, () => reader.begun),
+        })
       : new PipedLines(signal);
+    const reader = new CellReader(lines, async (code) => (await client.isComplete(code)).status !== "incomplete");
     const printer = new CellPrinter({
       plots,
       encodeImage: isInteractive ? terminalImages(process.env) : undefined,
@@ -52,7 +58,6 @@ async function repl(flags: ReplFlags, interrupts: Interrupts): Promise<void> {
       label: isInteractive ? (executionCount) => `Out[${executionCount}]: ` : undefined,
     });
     if (isInteractive) log(`Python in container ${container.id.slice(0, 12)} of ${container.tag}. Ctrl-D ends it.\n`);
-    const reader = new CellReader(lines, isComplete);
     const timeoutMs = flags.timeout ?? null;
     try {
       return await new ReplSession({ client, lines, reader, printer, interrupts, timeoutMs, isInteractive }).run();

@@ -16,8 +16,11 @@ export interface Engine {
   importImage(request: ImportRequest): Promise<void>;
   /** Builds an image. Fails with the builder's last lines, and tags nothing then. */
   buildImage(request: BuildRequest): Promise<BuiltImage>;
-  /** Creates a sandbox that does not run yet, with its files in place. */
-  create(spec: SandboxSpec, signal?: AbortSignal): Promise<string>;
+  /**
+   * Creates a sandbox that does not run yet, with its files in place; none is left when that fails.
+   * No signal ends it: the request may still make a sandbox, whose id nobody learns.
+   */
+  create(spec: SandboxSpec, timeoutMs: number): Promise<string>;
   start(id: string, signal?: AbortSignal): Promise<void>;
   /** Where the agent's port of a running sandbox is reached. */
   address(id: string, signal?: AbortSignal): Promise<SandboxAddress>;

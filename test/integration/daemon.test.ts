@@ -86,7 +86,7 @@ test("the API version is settled with the daemon: its own if older, else the new
   for (const [ApiVersion, MinAPIVersion, expected] of versions) {
     await using daemon = await fakeDaemon((request, response) => {
       paths.push(request.url ?? "");
-      response.end(JSON.stringify({ Version: "x", ApiVersion, MinAPIVersion, NCPU: 1, MemTotal: 1 }));
+      response.end(JSON.stringify({ Version: "x", ApiVersion, MinAPIVersion, NCPU: 1, MemTotal: 1, Id: "box" }));
     });
     const engine = new DockerEngine(daemon.dockerHost);
     await engine.check();

@@ -16,6 +16,10 @@ export class PipedLines implements LineSource {
     return done === true ? { kind: "end" } : { kind: "line", text: value, pasted: false };
   }
 
+  ask(): Promise<Line> {
+    return this.read();
+  }
+
   aside(show: () => Promise<void>): Promise<void> {
     return show();
   }

@@ -29,7 +29,7 @@ export class ReplSession {
   #number = 1;
   #lastStatus = 0;
   /** What is shown comes one after the other, also what comes between the cells. */
-  #shown: Promise<void> = Promise.resolve();
+  #shown: Promise<unknown> = Promise.resolve();
 
   constructor(parts: ReplSessionParts) {
     this.#parts = parts;
@@ -55,7 +55,12 @@ export class ReplSession {
 
   async #execute(code: string): Promise<void> {
     const { client, printer, interrupts, timeoutMs } = this.#parts;
-    const cell = client.submit(code, { timeoutMs, maxOutputBytes: 0, signal: interrupts.signal });
+    const cell = client.submit(code, {
+      timeoutMs,
+      maxOutputBytes: 0,
+      signal: interrupts.signal,
+      onInput: (prompt, { password }) => this.#ask(prompt, password),
+    });
     interrupts.onCtrlC = () => {
       void cell.interrupt();
       return true;
@@ -76,6 +81,20 @@ export class ReplSession {
     }
   }
 
+  /** Answers `input()`. */
+  async #ask(prompt: string, hidden: boolean): Promise<string> {
+    const { lines, printer, interrupts } = this.#parts;
+    const line = await this.#show(async () => {
+      await printer.endLine("stdout");
+      return lines.ask(prompt, hidden);
+    });
+    if (line.kind === "line") return line.text;
+    if (line.kind === "end") throw new Error("end of input");
+    // The interrupt is the answer.
+    interrupts.onCtrlC?.();
+    return new Promise(() => undefined);
+  }
+
   /** Says why a cell has ended, where its traceback does not. */
   #tell(error: IpyboxError): void {
     if (error instanceof ExecutionError) return;
@@ -89,9 +108,10 @@ export class ReplSession {
     if (isLost) this.#number = 1;
   }
 
-  #show(show: () => Promise<void>): Promise<void> {
-    this.#shown = this.#shown.catch(() => undefined).then(show);
-    return this.#shown;
+  #show<T>(show: () => Promise<T>): Promise<T> {
+    const shown = this.#shown.catch(() => undefined).then(show);
+    this.#shown = shown;
+    return shown;
   }
 }
 

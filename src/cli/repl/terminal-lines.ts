@@ -1,4 +1,6 @@
 import { createInterface, type Interface } from "node:readline";
+import { Writable } from "node:stream";
+import { callbackify } from "node:util";
 import { deferred, type Deferred } from "../../internal/deferred.ts";
 import { HISTORY_LINES } from "./history.ts";
 import type { Line, LineSource } from "./lines.ts";
@@ -14,6 +16,8 @@ export interface TerminalLinesOptions {
   readonly signal: AbortSignal;
   /** Gets each line that was typed. */
   readonly onLine: (text: string) => void;
+  /** What Tab could put in place of the end of a line: whole texts, and that end. */
+  readonly complete: (line: string) => Promise<[string[], string]>;
 }
 
 /** Lines typed at a terminal. Between two reads the terminal is as it was: Ctrl-C is a signal, what is typed waits. */
@@ -22,22 +26,28 @@ export class TerminalLines implements LineSource {
   /** A paste brings several lines at once. */
   readonly #waiting: Line[] = [];
   #reader: Deferred<Line> | undefined;
+  readonly #screen = new Screen();
   #pasting = false;
+  #asking = false;
   #closed = false;
 
-  constructor({ history, signal, onLine }: TerminalLinesOptions) {
+  constructor({ history, signal, onLine, complete }: TerminalLinesOptions) {
     this.#readline = createInterface({
       input: process.stdin,
-      output: process.stdout,
+      output: this.#screen,
       terminal: true,
+      completer: callbackify((line: string) => complete(line).catch((): [string[], string] => [[], line])),
       history: [...history],
       historySize: HISTORY_LINES,
       removeHistoryDuplicates: true,
       signal,
     });
     this.#rest();
+    this.#readline.on("history", (lines) => {
+      if (this.#asking) lines.shift();
+    });
     this.#readline.on("line", (text) => {
-      onLine(text);
+      if (!this.#asking) onLine(text);
       this.#give({ kind: "line", text, pasted: this.#pasting });
     });
     this.#readline.on("SIGINT", () => this.#abandon());
@@ -53,7 +63,25 @@ export class TerminalLines implements LineSource {
     // A further line still stands below the one before it; between cells there was output.
     if (next?.kind === "line" && place === "first") process.stdout.write(`${prompt}${next.text}\n`);
     if (next !== undefined) return next;
-    if (this.#closed) return { kind: "end" };
+    return this.#prompt(prompt);
+  }
+
+  async ask(prompt: string, hidden: boolean): Promise<Line> {
+    this.#asking = true;
+    if (hidden) process.stdout.write(prompt);
+    this.#screen.dark = hidden;
+    try {
+      // What was pasted behind the cell is its input.
+      return this.#waiting.shift() ?? (await this.#prompt(hidden ? "" : prompt));
+    } finally {
+      this.#asking = false;
+      this.#screen.dark = false;
+      if (hidden) process.stdout.write("\n");
+    }
+  }
+
+  #prompt(prompt: string): Promise<Line> {
+    if (this.#closed) return Promise.resolve({ kind: "end" });
     this.#reader = deferred();
     process.stdin.setRawMode(true);
     process.stdout.write(PASTE_MARKS_ON);
@@ -82,9 +110,9 @@ export class TerminalLines implements LineSource {
   /** Leaves the line as it is on the screen, and forgets it. */
   #abandon(): void {
     this.#readline.write(null, { ctrl: true, name: "e" });
-    process.stdout.write("^C\n");
+    this.#screen.write("^C\n");
     this.#readline.write(null, { ctrl: true, name: "u" });
-    process.stdout.write("\r\u001b[K");
+    this.#screen.write("\r\u001b[K");
     this.#give({ kind: "interrupted" });
   }
 
@@ -110,5 +138,23 @@ export class TerminalLines implements LineSource {
     if (!this.#closed) this.#readline.pause();
     process.stdin.setRawMode(false);
     process.stdout.write(PASTE_MARKS_OFF);
+  }
+}
+
+/** Standard output, unless it is dark. */
+class Screen extends Writable {
+  dark = false;
+
+  get columns(): number {
+    return process.stdout.columns;
+  }
+
+  get rows(): number {
+    return process.stdout.rows;
+  }
+
+  override _write(chunk: Buffer, _: BufferEncoding, done: () => void): void {
+    if (this.dark) done();
+    else process.stdout.write(chunk, () => done());
   }
 }

@@ -1,8 +1,8 @@
 import type Docker from "dockerode";
 import { IpyboxError } from "../../errors.ts";
 import type { EngineInfo } from "../engine.ts";
+import { ask, understood } from "./ask.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { engineFailure } from "./failures.ts";
 
 /** Docker 20.10: the first with private cgroup namespaces, without which a sandbox sees the host's cgroups. */
 const OLDEST_API = "1.41";
@@ -10,23 +10,20 @@ const OLDEST_API = "1.41";
 const NEWEST_API = "1.47";
 const DEADLINE_MS = 4_500;
 
+interface HostInfo {
+  readonly NCPU: number;
+  readonly MemTotal: number;
+}
+
 /** Makes sure that the daemon answers and is new enough, and settles the API version to speak. */
 export async function checkDaemon(docker: Docker, endpoint: Endpoint, signal?: AbortSignal): Promise<EngineInfo> {
-  signal?.throwIfAborted();
-  const deadline = AbortSignal.timeout(DEADLINE_MS);
-  const abortSignal = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
-  try {
-    const [version, info] = await Promise.all([
-      get<Docker.DockerVersion>(docker, "/version", abortSignal),
-      get<{ NCPU: number; MemTotal: number }>(docker, "/info", abortSignal),
-    ]);
-    settleVersion(docker, version, endpoint);
-    return { version: version.Version, apiVersion: version.ApiVersion, cpus: info.NCPU, memoryBytes: info.MemTotal };
-  } catch (error) {
-    signal?.throwIfAborted();
-    const silent = deadline.aborted ? new Error(`it did not answer within ${DEADLINE_MS / 1000} s`, { cause: error }) : error;
-    throw engineFailure(`The Docker daemon at ${endpoint.url} can't be used`, silent, endpoint);
-  }
+  const request = (abortSignal: AbortSignal): Promise<[Docker.DockerVersion, HostInfo]> =>
+    Promise.all([get<Docker.DockerVersion>(docker, "/version", abortSignal), get<HostInfo>(docker, "/info", abortSignal)]);
+  const what = `The Docker daemon at ${endpoint.url} can't be used`;
+  const [version, info] = await ask(endpoint, what, request, { signal, timeoutMs: DEADLINE_MS });
+  settleVersion(docker, version, endpoint);
+  const { NCPU: cpus, MemTotal: memoryBytes } = understood(what, info, "NCPU", "MemTotal");
+  return { version: version.Version, apiVersion: version.ApiVersion, cpus, memoryBytes };
 }
 
 // dockerode's types know no signal for these two.

@@ -15,13 +15,17 @@ import type {
 } from "../engine.ts";
 import { abortable } from "./abortable.ts";
 import { rootArchive } from "./archive.ts";
+import { ANSWER_MS, ask, type AskOptions, understood } from "./ask.ts";
 import { connectDocker } from "./connect.ts";
 import { checkDaemon } from "./daemon.ts";
 import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoint.ts";
-import { daemonMessage, engineFailure, statusOf } from "./failures.ts";
+import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
 import { buildImage, findImage, importImage, pullImage } from "./images.ts";
 import { readLogs } from "./logs.ts";
 import { containerProfile } from "./profile.ts";
+
+/** How long the daemon may take to end and remove a container. */
+const REMOVE_MS = 30_000;
 
 /** Docker, through its Engine API. */
 export class DockerEngine implements Engine {
@@ -45,58 +49,60 @@ export class DockerEngine implements Engine {
   }
 
   async hasImage(image: string, signal?: AbortSignal): Promise<boolean> {
-    const found = await this.#ask(`Image ${image} can't be looked up`, () => findImage(this.#docker, image, signal), signal);
-    return found !== undefined;
+    const what = `Image ${image} can't be looked up`;
+    const options = { signal, timeoutMs: ANSWER_MS };
+    const found = await this.#ask(what, (abortSignal) => findImage(this.#docker, image, abortSignal), options);
+    return found !== undefined && understood(what, found, "Id") === found;
   }
 
   pullImage(image: string, options: PullOptions): Promise<void> {
-    return this.#ask(`Image ${image} can't be pulled`, () => pullImage(this.#docker, image, options), options.signal);
+    return this.#ask(`Image ${image} can't be pulled`, () => pullImage(this.#docker, image, options), options);
   }
 
   importImage(request: ImportRequest): Promise<void> {
     const what = `The base image ${request.tag} can't be imported`;
-    return this.#ask(what, () => importImage(this.#docker, request), request.signal);
+    return this.#ask(what, () => importImage(this.#docker, request), request);
   }
 
   buildImage(request: BuildRequest): Promise<BuiltImage> {
     const what = `Image ${request.tag} can't be built`;
-    return this.#ask(what, () => buildImage(this.#docker, request), request.signal);
+    return this.#ask(what, () => buildImage(this.#docker, request), request);
   }
 
-  async create(spec: SandboxSpec, signal?: AbortSignal): Promise<string> {
+  async create(spec: SandboxSpec, timeoutMs: number): Promise<string> {
     const what = `A container of image ${spec.image} can't be created`;
-    const body = { ...containerProfile(spec, this.isLocal ? "127.0.0.1" : "0.0.0.0"), ...abortable(signal) };
-    const container = await this.#ask(what, () => this.#docker.createContainer(body), signal).catch((error: unknown) => {
-      throw refineCreateFailure(error, spec);
-    });
-    if (spec.files.length === 0) return container.id;
+    const profile = containerProfile(spec, this.isLocal ? "127.0.0.1" : "0.0.0.0");
     try {
-      const options = { path: "/", ...abortable(signal) };
+      const request = (abortSignal: AbortSignal): Promise<Docker.Container> =>
+        this.#docker.createContainer({ ...profile, ...abortable(abortSignal) });
+      const { id } = understood(what, await this.#ask(what, request, { timeoutMs }), "id");
+      if (spec.files.length === 0) return id;
       const archive = await rootArchive(spec.files);
-      await this.#ask(what, () => container.putArchive(archive, options), signal);
+      const lay = (abortSignal: AbortSignal): Promise<unknown> =>
+        this.#docker.getContainer(id).putArchive(archive, { path: "/", ...abortable(abortSignal) });
+      await this.#ask(what, lay, { timeoutMs });
+      return id;
     } catch (error) {
-      await this.remove(container.id);
-      throw error;
+      // The daemon may have made it, and only its answer was lost.
+      if (statusOf((error as Error).cause) !== 404) await this.#removeAll(spec.labels);
+      throw createFailure(error, spec.image);
     }
-    return container.id;
   }
 
   async start(id: string, signal?: AbortSignal): Promise<void> {
     const container = this.#docker.getContainer(id);
-    await this.#ask(`Container ${short(id)} can't be started`, () => container.start(abortable(signal)), signal).catch(
-      (error: unknown) => {
-        throw refineStartFailure(error);
-      },
-    );
+    const request = (abortSignal: AbortSignal): Promise<unknown> => container.start(abortable(abortSignal));
+    await this.#ask(`Container ${short(id)} can't be started`, request, { signal }).catch((error: unknown) => {
+      throw startFailure(error);
+    });
   }
 
   async address(id: string, signal?: AbortSignal): Promise<SandboxAddress> {
     const container = this.#docker.getContainer(id);
-    const found = await this.#ask(
-      `Container ${short(id)} can't be inspected`,
-      () => container.inspect(abortable(signal)),
-      signal,
-    );
+    const what = `Container ${short(id)} can't be inspected`;
+    const request = (abortSignal: AbortSignal): Promise<Docker.ContainerInspectInfo> => container.inspect(abortable(abortSignal));
+    const answer = await this.#ask(what, request, { signal, timeoutMs: ANSWER_MS });
+    const found = understood(what, answer, "State", "NetworkSettings");
     const port = Number(found.NetworkSettings.Ports[`${AGENT_PORT}/tcp`]?.[0]?.HostPort);
     if (!Number.isInteger(port) || port === 0) {
       const reason = found.State.Running ? "it has no network" : `it ended with status ${found.State.ExitCode}`;
@@ -109,13 +115,12 @@ export class DockerEngine implements Engine {
 
   async inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined> {
     const container = this.#docker.getContainer(id);
-    const found = await this.#ask(
-      `Container ${short(id)} can't be inspected`,
-      () => container.inspect(abortable(signal)).catch(undefinedIfMissing),
-      signal,
-    );
+    const what = `Container ${short(id)} can't be inspected`;
+    const request = (abortSignal: AbortSignal): Promise<Docker.ContainerInspectInfo | undefined> =>
+      container.inspect(abortable(abortSignal)).catch(undefinedIfMissing);
+    const found = await this.#ask(what, request, { signal, timeoutMs: ANSWER_MS });
     if (found === undefined) return undefined;
-    const { State: state, Config: config } = found;
+    const { State: state, Config: config } = understood(what, found, "State", "Config");
     return {
       id: found.Id,
       running: state.Running,
@@ -127,24 +132,30 @@ export class DockerEngine implements Engine {
   }
 
   logs(id: string, lines: number): Promise<string> {
-    return this.#ask(`The log of container ${short(id)} can't be read`, () => readLogs(this.#docker.getContainer(id), lines));
+    const request = (): Promise<string> => readLogs(this.#docker.getContainer(id), lines);
+    return this.#ask(`The log of container ${short(id)} can't be read`, request, { timeoutMs: ANSWER_MS });
   }
 
   async remove(id: string): Promise<void> {
     const container = this.#docker.getContainer(id);
-    try {
-      await container.remove({ force: true, v: true });
-    } catch (error) {
-      const underway = statusOf(error) === 409 && daemonMessage(error).includes("already in progress");
-      if (statusOf(error) === 404) return;
-      if (!underway) throw engineFailure(`Container ${short(id)} can't be removed`, error, this.#endpoint);
-      await container.wait({ condition: "removed" }).catch(undefinedIfMissing);
-    }
+    const request = async (): Promise<void> => {
+      try {
+        await container.remove({ force: true, v: true });
+      } catch (error) {
+        if (statusOf(error) === 404) return;
+        const underway = statusOf(error) === 409 && daemonMessage(error).includes("already in progress");
+        if (!underway) throw error;
+        await container.wait({ condition: "removed" }).catch(undefinedIfMissing);
+      }
+    };
+    await this.#ask(`Container ${short(id)} can't be removed`, request, { timeoutMs: REMOVE_MS });
   }
 
   async list(labels: Readonly<Record<string, string>>): Promise<readonly SandboxSummary[]> {
     const filters = { label: Object.entries(labels).map(([name, value]) => (value === "" ? name : `${name}=${value}`)) };
-    const found = await this.#ask("The containers can't be listed", () => this.#docker.listContainers({ all: true, filters }));
+    const request = (): Promise<Docker.ContainerInfo[]> => this.#docker.listContainers({ all: true, filters });
+    const what = "The containers can't be listed";
+    const found = understood(what, await this.#ask(what, request, { timeoutMs: ANSWER_MS }), "map");
     const host = publishedHost(this.#endpoint);
     return found.map((container) => ({
       id: container.Id,
@@ -157,14 +168,13 @@ export class DockerEngine implements Engine {
     }));
   }
 
-  async #ask<T>(what: string, request: () => Promise<T>, signal?: AbortSignal): Promise<T> {
-    signal?.throwIfAborted();
-    try {
-      return await request();
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw engineFailure(what, error, this.#endpoint);
-    }
+  async #removeAll(labels: Readonly<Record<string, string>>): Promise<void> {
+    const found = await this.list(labels).catch(() => []);
+    await Promise.allSettled(found.map(({ id }) => this.remove(id)));
+  }
+
+  #ask<T>(what: string, request: (abortSignal: AbortSignal) => Promise<T>, options: AskOptions): Promise<T> {
+    return ask(this.#endpoint, what, request, options);
   }
 }
 
@@ -174,26 +184,4 @@ function undefinedIfMissing(error: unknown): undefined {
 
 function short(id: string): string {
   return id.slice(0, 12);
-}
-
-function refineCreateFailure(error: unknown, spec: SandboxSpec): unknown {
-  if (!(error instanceof IpyboxError) || error.code !== "engine_failed") return error;
-  const { message, details, cause } = error;
-  if (statusOf(cause) === 404) {
-    const text = `There is no image ${spec.image} on this machine. Build it with \`npx ipybox build -t ${spec.image}\`.`;
-    return new IpyboxError("image_not_found", text, { details: { ...details, image: spec.image }, cause });
-  }
-  if (!/bind source path|mount/i.test(message)) return error;
-  const text = `${message}. A bind's host directory must exist on the machine where the daemon runs.`;
-  return new IpyboxError("bind_failed", text, { details, cause });
-}
-
-function refineStartFailure(error: unknown): unknown {
-  if (!(error instanceof IpyboxError) || error.code !== "engine_failed") return error;
-  const { message, details, cause } = error;
-  const taken = /(?:port is already allocated|address already in use)/i.test(message);
-  if (!taken) return new IpyboxError("container_start_failed", message, { details, cause });
-  const port = Number(/:(\d+)(?:\/\w+)?(?: failed|: bind)/.exec(message)?.[1]);
-  const text = `Port ${port} of the host is taken. Pass another \`port\`, or none to get a free one.`;
-  return new IpyboxError("port_taken", text, { details: { ...details, port }, cause });
 }

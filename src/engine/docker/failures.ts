@@ -54,6 +54,30 @@ export function engineFailure(
   );
 }
 
+/** Says why a container was not created, if it was for one of the usual reasons. */
+export function createFailure(error: unknown, image: string): unknown {
+  if (!(error instanceof IpyboxError) || error.code !== "engine_failed") return error;
+  const { message, details, cause } = error;
+  if (statusOf(cause) === 404) {
+    const text = `There is no image ${image} on this machine. Build it with \`npx ipybox build -t ${image}\`.`;
+    return new IpyboxError("image_not_found", text, { details: { ...details, image }, cause });
+  }
+  if (!/bind source path|mount/i.test(message)) return error;
+  const text = `${message}. A bind's host directory must exist on the machine where the daemon runs.`;
+  return new IpyboxError("bind_failed", text, { details, cause });
+}
+
+/** Says why a container was not started, if it was for one of the usual reasons. */
+export function startFailure(error: unknown): unknown {
+  if (!(error instanceof IpyboxError) || error.code !== "engine_failed") return error;
+  const { message, details, cause } = error;
+  const taken = /(?:port is already allocated|address already in use)/i.test(message);
+  if (!taken) return new IpyboxError("container_start_failed", message, { details, cause });
+  const port = Number(/:(\d+)(?:\/\w+)?(?: failed|: bind)/.exec(message)?.[1]);
+  const text = `Port ${port} of the host is taken. Pass another \`port\`, or none to get a free one.`;
+  return new IpyboxError("port_taken", text, { details: { ...details, port }, cause });
+}
+
 function remedyFor(endpoint: Endpoint): string {
   switch (endpoint.kind) {
     case "socket":

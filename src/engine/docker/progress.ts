@@ -1,4 +1,4 @@
-import { createInterface } from "node:readline";
+import { IpyboxError } from "../../errors.ts";
 import type { PullProgress } from "../engine.ts";
 
 /** One line of what the daemon reports while it pulls, imports or builds. */
@@ -11,14 +11,29 @@ export interface DaemonEvent {
   readonly aux?: { readonly ID?: string };
 }
 
-/** Reads the daemon's events. An event with `error` ends the reading with that error. */
+/** Reads the daemon's events. One with `error` ends the reading with that error, as does an answer that breaks off. */
 export async function* readEvents(stream: NodeJS.ReadableStream): AsyncGenerator<DaemonEvent> {
-  for await (const line of createInterface({ input: stream, crlfDelay: Infinity })) {
-    if (line.trim() === "") continue;
-    const event = JSON.parse(line) as DaemonEvent;
-    if (event.error !== undefined) throw new Error(event.error);
-    yield event;
+  const decoder = new TextDecoder();
+  let rest = "";
+  // Not by `readline`: it waits for ever when the stream ends with an error.
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) yield* readEvent(line);
   }
+  yield* readEvent(rest + decoder.decode());
+}
+
+function* readEvent(line: string): Generator<DaemonEvent> {
+  if (line.trim() === "") return;
+  let event: DaemonEvent | null;
+  try {
+    event = JSON.parse(line) as DaemonEvent | null;
+  } catch (cause) {
+    throw new IpyboxError("engine_failed", "The daemon's answer can't be understood.", { cause });
+  }
+  if (event?.error !== undefined) throw new Error(event.error);
+  if (event !== null) yield event;
 }
 
 /** Sums the layers of a pull. */

@@ -53,12 +53,13 @@ class SshConnection extends Duplex {
     this.#child.stdout.resume();
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#child.stdin.write(chunk, callback);
+  // A pipe that is broken says nothing: the reason comes with the end of `ssh`.
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: () => void): void {
+    this.#child.stdin.write(chunk, () => callback());
   }
 
-  override _final(callback: (error?: Error | null) => void): void {
-    this.#child.stdin.end(callback);
+  override _final(callback: () => void): void {
+    this.#child.stdin.end(() => callback());
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {

@@ -1,0 +1,120 @@
+"""What leaves a kernel: whole frames, attributed, after what file descriptors hold."""
+
+import os
+import select
+import struct
+import threading
+from collections.abc import Iterator
+
+import pytest
+from conftest import Wire
+
+from ipybox_kernel import frames
+from ipybox_kernel.channel import Channel, current_execution
+from ipybox_kernel.relay import Relay
+
+
+@pytest.fixture
+def channel(wire: Wire) -> Iterator[Channel]:
+    channel = Channel(wire.kernel, wire.slots)
+    channel.running = 7
+    token = current_execution.set(7)
+    yield channel
+    current_execution.reset(token)
+
+
+def test_output_belongs_to_the_cell_that_runs_and_is_late_after_it(channel: Channel, wire: Wire) -> None:
+    # verifies: OUT-06
+    channel.stream(frames.STDOUT, b"in time")
+    channel.running = 8
+    channel.stream(frames.STDOUT, b"late")
+    current_execution.set(0)
+    channel.stream(frames.STDERR, b"of whatever runs", frames.RAW)
+    assert wire.frames() == [
+        (frames.STDOUT, 0, 7, b"in time"),
+        (frames.STDOUT, frames.LATE, 7, b"late"),
+        (frames.STDERR, frames.RAW, 8, b"of whatever runs"),
+    ]
+
+
+def test_long_text_is_cut_between_characters(channel: Channel, wire: Wire) -> None:
+    # verifies: EXEC-04
+    text = "x" + "€" * frames.MAX_PAYLOAD
+    sender = threading.Thread(target=channel.stream, args=(frames.STDOUT, text.encode()))
+    sender.start()
+    received: list[bytes] = []
+    while sum(map(len, received)) < len(text.encode()):
+        for kind, flags, _, payload in wire.frames():
+            assert (kind, flags & ~frames.LATE) == (frames.STDOUT, 0)
+            assert len(payload) <= frames.MAX_PAYLOAD
+            payload.decode()
+            received.append(payload)
+    sender.join()
+    assert b"".join(received).decode() == text
+
+
+def test_raw_bytes_are_cut_anywhere(channel: Channel, wire: Wire) -> None:
+    channel.stream(frames.STDOUT, b"\x80" * (frames.MAX_PAYLOAD + 1), frames.RAW)
+    assert [len(payload) for _, _, _, payload in wire.frames()] == [frames.MAX_PAYLOAD, 1]
+
+
+def test_a_long_message_goes_in_parts_of_which_the_last_has_the_flags(channel: Channel, wire: Wire) -> None:
+    content = {"type": "execute_reply", "status": "error", "evalue": "y" * (2 * frames.MAX_PAYLOAD)}
+    channel.reply(9, content)
+    parts = wire.frames()
+    ends = frames.LAST | frames.FAILED
+    assert [(kind, flags, execution) for kind, flags, execution, _ in parts] == [
+        (frames.MESSAGE, frames.MORE, 9),
+        (frames.MESSAGE, frames.MORE, 9),
+        (frames.MESSAGE, ends, 9),
+    ]
+    assert frames.decode_message(b"".join(payload for _, _, _, payload in parts)) == content
+
+
+def test_a_frame_waits_for_what_was_written_to_a_descriptor_before(channel: Channel, wire: Wire) -> None:
+    # verifies: STREAM-03
+    os.write(wire.stdout, b"first")
+    sender = threading.Thread(target=channel.stream, args=(frames.STDOUT, b"second"))
+    sender.start()
+    assert wire.frames() == []
+    relay = Relay(wire.kernel, wire.stdout_read, wire.stderr_read)
+    with select.epoll() as poll:
+        relay.on_written(wire.stdout_read, poll)
+    sender.join(timeout=5)
+    assert [(flags & frames.RAW, payload) for _, flags, _, payload in wire.frames()] == [(frames.RAW, b"first"), (0, b"second")]
+
+
+def test_a_process_that_a_cell_has_forked_sends_no_message(
+    channel: Channel, wire: Wire, capfd: pytest.CaptureFixture[str]
+) -> None:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            channel.message({"type": "display_data", "data": {"text/plain": "shown"}})
+            channel.message({"type": "clear_output", "wait": True})
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitpid(pid, 0) == (pid, 0)
+    assert wire.frames() == []
+    assert capfd.readouterr().out == "shown\n"
+
+
+def test_an_interrupt_waits_until_what_must_not_be_left_half_done_is_done(channel: Channel) -> None:
+    # verifies: TIME-02
+    done = False
+    assert channel.interrupt()
+    with pytest.raises(KeyboardInterrupt):  # noqa: SIM117, PT012
+        with channel.uninterrupted():
+            assert not channel.interrupt()
+            done = True
+    assert done
+    with channel.uninterrupted():
+        pass  # it is raised once
+
+
+def test_a_message_has_its_bytes_behind_it(channel: Channel, wire: Wire) -> None:
+    channel.message({"type": "display_data", "data": {}}, [(["data", "image/png"], b"PNG")])
+    ((_, _, _, payload),) = wire.frames()
+    (length,) = struct.unpack_from("<I", payload)
+    assert payload[4 + length :] == b"PNG"

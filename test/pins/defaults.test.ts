@@ -1,0 +1,19 @@
+import { expect, test } from "vitest";
+import { DEFAULTS } from "ipybox";
+
+test("what holds where an option is left out", () => {
+  expect(DEFAULTS).toEqual({
+    tag: "gradion-ai/ipybox",
+    memoryBytes: 2_147_483_648,
+    cpus: 2,
+    pidsLimit: 1_024,
+    shmBytes: 268_435_456,
+    user: { uid: 1_000, gid: 1_000 },
+    startTimeoutMs: 30_000,
+    host: "127.0.0.1",
+    connectTimeoutMs: 10_000,
+    timeoutMs: 120_000,
+    maxOutputBytes: 16_777_216,
+    gracePeriodMs: 60_000,
+  });
+});

@@ -1,0 +1,86 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+
+const VALUES = [
+  "ContainerDiedError",
+  "DEFAULTS",
+  "Execution",
+  "ExecutionAbortedError",
+  "ExecutionClient",
+  "ExecutionContainer",
+  "ExecutionError",
+  "ExecutionImage",
+  "ExecutionResult",
+  "ExecutionTimeoutError",
+  "IpyboxError",
+  "KernelDiedError",
+  "NdArray",
+  "ResultImage",
+];
+
+const TYPES = [
+  "AttachOptions",
+  "ClearOutputEvent",
+  "ClientEvents",
+  "Completeness",
+  "Completion",
+  "DisplayEvent",
+  "DisplayOutput",
+  "ErrorDetails",
+  "ErrorEvent",
+  "ErrorOutput",
+  "ExecuteReplyEvent",
+  "ExecuteResultEvent",
+  "ExecutionClientOptions",
+  "ExecutionContainerOptions",
+  "ExecutionEvent",
+  "ForkOptions",
+  "InputDetails",
+  "InputHandler",
+  "InputRequestEvent",
+  "Inspection",
+  "IpyboxErrorCode",
+  "IpyboxErrorOptions",
+  "KernelDeath",
+  "LateOutput",
+  "MimeBundle",
+  "Output",
+  "PythonException",
+  "QuestionOptions",
+  "ResultOptions",
+  "ResultOutput",
+  "SandboxUser",
+  "SettableValue",
+  "StreamEvent",
+  "StreamOptions",
+  "StreamOutput",
+  "SubmitOptions",
+  "TracebackFrame",
+  "TypedArray",
+  "Value",
+  "Variable",
+  "VariableOptions",
+];
+
+test("the package exports these values", async () => {
+  expect(Object.keys(await import("ipybox")).sort()).toEqual(VALUES);
+});
+
+test("and these types", () => {
+  const declarations = readFileSync(new URL("../../dist/index.d.ts", import.meta.url), "utf8");
+  expect(declarations).not.toContain("*");
+  const names = [...declarations.matchAll(/export (type )?\{([^}]*)\}/g)].flatMap(([, type = "", list = ""]) =>
+    list
+      .split(",")
+      .map((name) => `${type}${name.trim()}`)
+      .filter((name) => name !== type),
+  );
+  const isType = (name: string): boolean => name.startsWith("type ");
+  expect(
+    names
+      .filter(isType)
+      .map((name) => name.slice("type ".length))
+      .sort(),
+  ).toEqual(TYPES);
+  expect(names.filter((name) => !isType(name)).sort()).toEqual(VALUES);
+});

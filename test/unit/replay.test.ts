@@ -1,0 +1,73 @@
+import { describe, expect, test } from "vitest";
+import { REPLAY_BYTES, REPLAY_MS, ReplayBuffer } from "../../src/agent/replay.ts";
+import { encodeFrame, readFrames, writeSequence } from "../../src/protocol/frame.ts";
+import { verifies } from "../requirements.ts";
+
+/** Keeps `count` more frames, whose payloads have `bytes` bytes each, as one block. */
+function push(buffer: ReplayBuffer, count: number, { bytes = 1, now = 0 } = {}): void {
+  const frames = Array.from({ length: count }, (_, index) => {
+    const frame = encodeFrame(1, Buffer.alloc(bytes));
+    writeSequence(frame, 0, buffer.end.sequence + index);
+    return frame;
+  });
+  buffer.push(Buffer.concat(frames), count, now);
+}
+
+function sequencesAfter(buffer: ReplayBuffer, sequence: number): number[] {
+  return [...buffer.after(sequence)].flatMap((bytes) => [...readFrames(bytes)].map((frame) => frame.sequence));
+}
+
+describe("the output that is kept for a client that comes back", () => {
+  test("is what follows the last frame that it has, also from the middle of a block", () => {
+    verifies("KERN-08");
+    const buffer = new ReplayBuffer();
+    expect(buffer.startAfter(0)).toEqual({ sequence: 1, position: 0 });
+    expect(sequencesAfter(buffer, 0)).toEqual([]);
+    push(buffer, 3, { bytes: 10 });
+    push(buffer, 1, { bytes: 5 });
+    push(buffer, 3, { bytes: 0 });
+    const all = [1, 2, 3, 4, 5, 6, 7];
+    const positions = [0, 10, 20, 30, 35, 35, 35, 35];
+    for (let sequence = 0; sequence <= 7; sequence += 1) {
+      expect(sequencesAfter(buffer, sequence)).toEqual(all.slice(sequence));
+      expect(buffer.startAfter(sequence)).toEqual({ sequence: sequence + 1, position: positions[sequence] });
+    }
+    expect(buffer.startAfter(99)).toEqual(buffer.end);
+  });
+
+  test("is at least so many bytes, and hardly more; how much is gone can be told", () => {
+    verifies("KERN-08");
+    const buffer = new ReplayBuffer();
+    const size = 64 * 1024;
+    for (let written = 0; written < 2 * REPLAY_BYTES; written += size) push(buffer, 1, { bytes: size });
+    const kept = [...buffer.after(0)].reduce((sum, { length }) => sum + length, 0);
+    expect(kept).toBeGreaterThanOrEqual(REPLAY_BYTES);
+    expect(kept).toBeLessThan(REPLAY_BYTES + 2 * (size + 20));
+    const start = buffer.startAfter(0);
+    expect(start.sequence).toBe(sequencesAfter(buffer, 0)[0]);
+    expect(start.position).toBe((start.sequence - 1) * size);
+    expect(buffer.startAfter(1)).toEqual(start);
+  });
+
+  test("is hardly older than its time, but always the last block", () => {
+    const buffer = new ReplayBuffer();
+    push(buffer, 1, { now: 0 });
+    push(buffer, 1, { now: 20_000 });
+    push(buffer, 1, { now: REPLAY_MS - 1 });
+    expect(sequencesAfter(buffer, 0)).toEqual([1, 2, 3]);
+    push(buffer, 1, { now: REPLAY_MS });
+    expect(sequencesAfter(buffer, 0)).toEqual([2, 3, 4]);
+    push(buffer, 1, { now: 10 * REPLAY_MS, bytes: 2 * REPLAY_BYTES });
+    expect(sequencesAfter(buffer, 0)).toEqual([5]);
+  });
+
+  test("stays right through thousands of small blocks", () => {
+    const buffer = new ReplayBuffer();
+    for (let second = 1; second <= 10_000; second += 1) push(buffer, 1, { now: second * 1_000 });
+    // What came within ten seconds is kept and dropped together.
+    const oldest = 10_000 - REPLAY_MS / 1_000 + 1;
+    expect(buffer.startAfter(0).sequence).toBeLessThanOrEqual(oldest);
+    expect(buffer.startAfter(0).sequence).toBeGreaterThan(oldest - 11);
+    expect(sequencesAfter(buffer, 9_995)).toEqual([9_996, 9_997, 9_998, 9_999, 10_000]);
+  });
+});

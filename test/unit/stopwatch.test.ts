@@ -1,0 +1,65 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { Stopwatch } from "../../src/internal/stopwatch.ts";
+import { verifies } from "../requirements.ts";
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+describe("a stopwatch", () => {
+  test("expires once, when the time that it ran is up", () => {
+    verifies("TIME-04");
+    const expired = vi.fn<() => void>();
+    const watch = new Stopwatch(1_000, expired);
+    vi.advanceTimersByTime(5_000);
+    watch.run();
+    watch.run();
+    vi.advanceTimersByTime(600);
+    watch.halt();
+    watch.halt();
+    vi.advanceTimersByTime(60_000);
+    watch.run();
+    vi.advanceTimersByTime(399);
+    expect(expired).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(expired).toHaveBeenCalledOnce();
+    vi.advanceTimersByTime(60_000);
+    expect(expired).toHaveBeenCalledOnce();
+  });
+
+  test("that is halted in its last moment expires as soon as it runs again", () => {
+    const expired = vi.fn<() => void>();
+    const watch = new Stopwatch(100, expired);
+    watch.run();
+    vi.advanceTimersByTime(99);
+    watch.halt();
+    watch.run();
+    vi.advanceTimersByTime(1);
+    expect(expired).toHaveBeenCalledOnce();
+  });
+
+  test.each([null, Number.POSITIVE_INFINITY, 2 ** 31, Number.MAX_SAFE_INTEGER])("of %s never expires", (limit) => {
+    const expired = vi.fn<() => void>();
+    const watch = new Stopwatch(limit, expired);
+    watch.run();
+    vi.advanceTimersByTime(2 ** 32);
+    expect(expired).not.toHaveBeenCalled();
+  });
+
+  test("counts a new limit from now, running or not", () => {
+    const expired = vi.fn<() => void>();
+    const watch = new Stopwatch(null, expired);
+    watch.restart(500);
+    vi.advanceTimersByTime(1_000);
+    watch.run();
+    vi.advanceTimersByTime(400);
+    watch.restart(1_000);
+    vi.advanceTimersByTime(999);
+    expect(expired).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(1);
+    expect(expired).toHaveBeenCalledOnce();
+  });
+});
