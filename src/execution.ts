@@ -273,6 +273,8 @@ export class Execution implements Pending {
 
   #reply(reply: Extract<ExecutionEvent, { type: "execute_reply" }>): void {
     this.#executionCount = reply.execution_count;
+    // An error may be shown by code that goes on: it does not fail the cell.
+    if (reply.status === "ok") this.#error = undefined;
     // The error itself may have been lost with the connection.
     const { ename, evalue, traceback, frames } = reply;
     if (reply.status === "error" && ename !== undefined) {
