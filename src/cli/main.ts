@@ -20,6 +20,9 @@ try {
 function fail(error: unknown): void {
   printError(error);
   process.exitCode = exitStatus(error);
+  if (!(error instanceof Stopped)) return;
+  // Node aborts where it can't reset its terminal: a signal ends it without that.
+  if (error.signal === "SIGHUP") process.kill(process.pid, error.signal);
   // Does not wait for a reader of stdout that may never come.
-  if (error instanceof Stopped) process.exit();
+  process.exit();
 }

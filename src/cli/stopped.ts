@@ -16,7 +16,8 @@ export function signalStatus(name: string): number {
   return 128 + (constants.signals[name as NodeJS.Signals] ?? 0);
 }
 
-/** Why writing has failed: nobody reads any more, as after `| head`, or something worth telling. */
+/** Why writing has failed: nobody reads any more (as after `| head`), the terminal is gone, or something worth telling. */
 export function writeFailure(error: NodeJS.ErrnoException): Error {
-  return error.code === "EPIPE" ? new Stopped("SIGPIPE") : error;
+  if (error.code === "EPIPE") return new Stopped("SIGPIPE");
+  return error.code === "EIO" ? new Stopped("SIGHUP") : error;
 }

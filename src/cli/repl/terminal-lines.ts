@@ -51,11 +51,10 @@ export class TerminalLines implements LineSource {
       this.#give({ kind: "line", text, pasted: this.#pasting });
     });
     this.#readline.on("SIGINT", () => this.#abandon());
-    this.#readline.on("close", () => {
-      this.#closed = true;
-      this.#rest();
-      this.#give({ kind: "end" });
-    });
+    this.#readline.on("close", () => this.#end());
+    // The terminal is gone. What follows from that comes as a signal, or as the end.
+    this.#readline.on("error", () => this.#end());
+    process.stdin.on("error", () => undefined);
     process.stdin.on("keypress", this.#onKey);
   }
 
@@ -126,6 +125,13 @@ export class TerminalLines implements LineSource {
     this.#reader = undefined;
     this.#rest();
     reader.resolve(line);
+  }
+
+  #end(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#rest();
+    this.#give({ kind: "end" });
   }
 
   #rest(): void {
