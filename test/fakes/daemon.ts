@@ -61,7 +61,8 @@ async function listenOnPort(server: Server): Promise<Listening> {
   return { dockerHost: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`, [Symbol.asyncDispose]: end };
 }
 
-async function listen(server: Server, where: object): Promise<() => Promise<void>> {
+/** Listens; gives what ends it, with all its connections. */
+export async function listen(server: Server, where: object): Promise<() => Promise<void>> {
   const open = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     open.add(socket);
