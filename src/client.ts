@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import {
   type AttachOptions,
   type ExecutionClientOptions,
@@ -38,6 +39,9 @@ import type { ExecutionResult } from "./result.ts";
 import { Session } from "./session.ts";
 import { findTarget } from "./target.ts";
 import { decodeValue, encodeValue, type SettableValue, type Value } from "./variables.ts";
+
+/** A fork that could not be joined is tried again after so long. */
+const JOIN_AGAIN_MS = 50;
 
 type State =
   | { readonly kind: "new" }
@@ -303,8 +307,18 @@ export class ExecutionClient {
   async #joinFork(kernelId: string): Promise<ExecutionClient> {
     const { signal: _, ...options } = this.#options;
     const client = new ExecutionClient(options);
-    await client.#open(kernelId, undefined);
-    return client;
+    const startedAt = performance.now();
+    // Without it the fork would be lost: nobody else knows of it.
+    for (;;) {
+      try {
+        await client.#open(kernelId, undefined);
+        return client;
+      } catch (error) {
+        const failed = error instanceof IpyboxError && error.code === "connect_failed";
+        if (!failed || performance.now() - startedAt > (options.connectTimeoutMs ?? DEFAULTS.connectTimeoutMs)) throw error;
+        await delay(JOIN_AGAIN_MS);
+      }
+    }
   }
 
   async #ask(content: QuestionContent, options: QuestionOptions): Promise<Reply> {

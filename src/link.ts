@@ -7,10 +7,7 @@ import { KERNELS_PATH } from "./protocol/agent-config.ts";
 import { encodeFrame, encodeJsonFrame, type Frame, FrameKind, readFrames } from "./protocol/frame.ts";
 import { encodeMessage } from "./protocol/messages.ts";
 import type { Control, Request } from "./protocol/requests.ts";
-
-/** A connection on which nothing came for so long is asked for a sign of life, and given up. */
-const PING_AFTER_MS = 3_000;
-const GIVE_UP_AFTER_MS = 8_000;
+import { Pulse } from "./pulse.ts";
 
 /** How long a connection that dropped is tried again. */
 const RECONNECT_MS = 20_000;
@@ -62,9 +59,13 @@ export class Link {
   #position = 0;
   #opened = false;
   #events: LinkEvents | undefined;
+  /** What came together with the agent's first frame. */
+  #early: Buffer[] = [];
   #paused = false;
+  #pulse: Pulse | undefined;
   #closed = false;
-  #lastSign = 0;
+  /** Ends the attempt to connect that is under way. */
+  readonly #ended = new AbortController();
   #heartbeat: NodeJS.Timeout | undefined;
 
   private constructor(target: LinkTarget, after: number | "latest") {
@@ -83,7 +84,7 @@ export class Link {
   /** Lets frames come. Until then they wait in the socket. */
   start(events: LinkEvents): void {
     this.#events = events;
-    if (!this.#paused) this.#socket?.resume();
+    this.#flow();
   }
 
   /** Sends a request, unless the connection is down: who needs it sends it again after `onReconnected`. */
@@ -99,7 +100,7 @@ export class Link {
   /** Leaves output where it is, so that the kernel has to wait. */
   pause(paused: boolean): void {
     this.#paused = paused;
-    this.#lastSign = performance.now();
+    this.#pulse?.rest();
     if (paused) this.#socket?.pause();
     else this.#socket?.resume();
   }
@@ -107,8 +108,7 @@ export class Link {
   /** Ends the connection; removes the kernel if asked. Resolves when the agent has closed it, or after 2 s. */
   async close(removeKernel: boolean): Promise<void> {
     if (this.#closed) return;
-    this.#closed = true;
-    clearInterval(this.#heartbeat);
+    this.#end();
     const socket = this.#socket;
     if (socket === undefined || socket.readyState !== WebSocket.OPEN) return;
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
@@ -121,7 +121,7 @@ export class Link {
     socket.terminate();
   }
 
-  /** Gives how many bytes of output were lost since the last connection. */
+  /** Gives how many bytes of output were lost since the last connection. Frames wait until `#flow()`. */
   async #connect(timeoutMs: number, create?: LinkOptions["create"], signal?: AbortSignal): Promise<number> {
     const { host, port, token, kernelId } = this.#target;
     const query = new URLSearchParams({ client: this.#client, after: String(this.#after) });
@@ -138,38 +138,44 @@ export class Link {
       maxPayload: 2 ** 31,
       handshakeTimeout: timeoutMs,
     });
-    const ready = await handshake(socket, this.#target, timeoutMs, signal);
-    if (this.#closed) {
-      socket.terminate();
-      return 0;
-    }
+    // A socket that is paused still hands on what it has read: nothing of that may be missed.
+    const early: Buffer[] = [];
+    let receive = (data: Buffer): void => void early.push(data);
+    socket.on("message", (data) => receive(data as Buffer));
+    socket.once("upgrade", ({ socket: wire }) => (this.#pulse = new Pulse(wire)));
+    const given = signal === undefined ? [] : [signal];
+    const ready = await handshake(socket, this.#target, timeoutMs, AbortSignal.any([this.#ended.signal, ...given]));
     const lostBytes = this.#opened ? Math.max(0, ready.position - this.#position) : 0;
     this.#opened = true;
     this.#after = this.#sequence = ready.nextSequence - 1;
     this.#position = ready.position;
     this.#socket = socket;
-    this.#lastSign = performance.now();
-    socket.on("message", (data) => this.#receive(data as Buffer));
-    socket.on("pong", () => (this.#lastSign = performance.now()));
+    this.#early = early;
+    receive = (data) => this.#receive(data);
     socket.on("close", () => void this.#reconnect());
-    if (this.#events !== undefined && !this.#paused) socket.resume();
     return lostBytes;
   }
 
+  #flow(): void {
+    for (const data of this.#early.splice(0)) this.#receive(data);
+    if (!this.#paused) this.#socket?.resume();
+  }
+
   #receive(data: Buffer): void {
-    this.#lastSign = performance.now();
     try {
       for (const frame of readFrames(data)) {
         if (frame.kind === FrameKind.control) {
           this.#control(JSON.parse(frame.payload.toString()) as Control);
         } else if (frame.sequence > this.#sequence) {
+          if (frame.sequence > this.#sequence + 1)
+            throw new RangeError(`${this.#sequence + 1} was to come, not ${frame.sequence}`);
           this.#after = this.#sequence = frame.sequence;
           this.#position += frame.payload.length;
           this.#events?.onFrame(frame);
         }
       }
     } catch (cause) {
-      this.#lose(new IpyboxError("protocol_violation", "The agent sent what is no frame.", { cause }));
+      this.#lose(new IpyboxError("protocol_violation", "The agent sent what is no frame, or not the next.", { cause }));
     }
   }
 
@@ -197,11 +203,14 @@ export class Link {
       try {
         const lostBytes = await this.#connect(RETRY_TIMEOUT_MS);
         this.#events?.onReconnected(lostBytes);
+        this.#flow();
         return;
       } catch (error) {
+        if (this.#closed) return;
         const now = performance.now();
         refusedAt = isRefused(error) ? (refusedAt ?? now) : undefined;
         const why = await this.#target.whyGone?.();
+        if (this.#closed) return;
         const final = error instanceof IpyboxError && ["unauthorized", "kernel_not_found"].includes(error.code);
         const refusing = refusedAt !== undefined && now - refusedAt > REFUSED_MS;
         if (why !== undefined || refusing) {
@@ -223,15 +232,20 @@ export class Link {
     const socket = this.#socket;
     // While output is held back, nothing can come, and that says nothing.
     if (socket === undefined || this.#paused) return;
-    const silence = performance.now() - this.#lastSign;
-    if (silence > GIVE_UP_AFTER_MS) socket.terminate();
-    else if (silence > PING_AFTER_MS) socket.ping();
+    const needed = this.#pulse?.check();
+    if (needed === "give up") socket.terminate();
+    else if (needed === "ask") socket.ping();
+  }
+
+  #end(): void {
+    this.#closed = true;
+    clearInterval(this.#heartbeat);
+    this.#ended.abort(new IpyboxError("disconnected", "The client was disconnected."));
   }
 
   #lose(error: IpyboxError): void {
     if (this.#closed) return;
-    this.#closed = true;
-    clearInterval(this.#heartbeat);
+    this.#end();
     this.#socket?.terminate();
     this.#events?.onLost(error);
   }

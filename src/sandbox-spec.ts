@@ -12,7 +12,7 @@ import { proxySettings } from "./proxies.ts";
 
 /** Labels of a container. Nothing without the first is ever touched. */
 export const CONTAINER_LABEL = "ipybox.container";
-export const SESSION_LABEL = "ipybox.session";
+const SESSION_LABEL = "ipybox.session";
 export const IMAGE_LABEL = "ipybox.tag";
 export const OWNER_LABEL = "ipybox.owner";
 export const CREATED_LABEL = "ipybox.created";

@@ -6,6 +6,7 @@ import os
 import select
 import socket
 import threading
+from collections import deque
 from collections.abc import Iterator
 
 from . import frames
@@ -38,6 +39,7 @@ class Channel:
         self._pid = _getpid()
         self._main = threading.get_ident()
         self._message_lock = threading.Lock()
+        self._held: deque[bytes] = deque()
         self._deferring = False
         self._interrupted = False
         #: The cell that runs now, 0 between cells.
@@ -70,19 +72,27 @@ class Channel:
     def message(self, content: dict, buffers: list[tuple[list, bytes]] | None = None) -> None:
         self._message(content, buffers or [], *self._attribution())
 
+    def value(self, content: dict, buffers: list[tuple[list, bytes]]) -> None:
+        """The cell's value, its last step: it leaves with what comes next, in most cells the reply."""
+        self._message(content, buffers, *self._attribution(), holds=True)
+
     def reply(self, execution: int, content: dict, buffers: list[tuple[list, bytes]] | None = None) -> None:
         """The last message of a request. No cell runs any more that an interrupt could end."""
         failed = frames.FAILED if content["status"] == "error" else 0
         self._message(content, buffers or [], execution, frames.LAST | failed)
 
-    def _message(self, content: dict, buffers: list[tuple[list, bytes]], execution: int, flags: int) -> None:
+    def _message(self, content: dict, buffers: list[tuple[list, bytes]], execution: int, flags: int, holds: bool = False) -> None:
         if not self.owned:
             _print_text(content)
             return
         payload = frames.encode_message(content, buffers)
         limit = frames.MAX_PAYLOAD
         if len(payload) <= limit:
-            self._send(frames.frame(frames.MESSAGE, payload, execution, flags))
+            data = frames.frame(frames.MESSAGE, payload, execution, flags)
+            if holds:
+                self._held.append(data)
+            else:
+                self._send(data)
             return
         with self.uninterrupted(), self._message_lock:
             view = memoryview(payload)
@@ -120,7 +130,18 @@ class Channel:
         if len(select.select([], self._slots, [], 0)[1]) < len(self._slots):
             for slot in self._slots:
                 self._wait_until_empty(slot)
-        self._sock.send(data)
+        packet = b""
+        while self._held:
+            with contextlib.suppress(IndexError):  # another thread was faster
+                packet = self._join(packet, self._held.popleft())
+        self._sock.send(self._join(packet, data))
+
+    def _join(self, packet: bytes, data: bytes) -> bytes:
+        """One packet of two, or the second after the first has been sent."""
+        if packet and len(packet) + len(data) > frames.MAX_FRAME:
+            self._sock.send(packet)
+            return data
+        return packet + data
 
     def _wait_until_empty(self, slot: int) -> None:
         """Gives up when a background process writes without a pause: then no order exists to keep."""

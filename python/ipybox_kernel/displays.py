@@ -1,6 +1,11 @@
 """What a cell shows, as messages with Jupyter's names and content."""
 
 import binascii
+import json
+import math
+import threading
+from collections.abc import Callable
+from datetime import date, datetime
 from typing import Any
 
 from IPython.core.displayhook import DisplayHook
@@ -12,6 +17,9 @@ from .channel import Channel
 _BINARY_TYPES = frozenset(
     {"image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"},
 )
+
+#: Gets a message before it is sent; gives it back, or None when it is not to be sent.
+Hook = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
 def mime_bundle(data: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[list, bytes]]]:
@@ -27,8 +35,66 @@ def mime_bundle(data: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[list, 
         if isinstance(value, (bytes, bytearray, memoryview)):
             buffers.append((["data", mime], bytes(value)))
         else:
-            plain[mime] = value
+            plain[mime] = json_value(value)
     return plain, buffers
+
+
+def json_value(value: Any) -> Any:
+    """The value, or what Jupyter makes of it where JSON has nothing like it."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        json.dumps(value, allow_nan=False)
+    except (TypeError, ValueError):
+        return _as_json(value)
+    return value
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {_as_key(key): _as_json(item) for key, item in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return repr(value)
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return binascii.b2a_base64(value, newline=False).decode("ascii")
+    if isinstance(value, datetime):
+        text = value.isoformat()
+        return text if value.tzinfo else f"{text}Z"
+    if isinstance(value, date):
+        return value.isoformat()
+    if hasattr(value, "__iter__"):
+        return [_as_json(item) for item in value]
+    return str(value)
+
+
+def _as_key(key: Any) -> str:
+    return key if isinstance(key, str) else json.dumps(key, default=str)
+
+
+class Hooks(threading.local):
+    """The hooks of each thread, as ipykernel has them."""
+
+    def __init__(self) -> None:
+        self.all: list[Hook] = []
+
+    def apply(self, kind: str, content: dict[str, Any]) -> dict[str, Any] | None:
+        """The content to send; None for none."""
+        message: dict[str, Any] = {"header": {"msg_type": kind}, "msg_type": kind, "content": content}
+        for hook in self.all:
+            answer = hook(message)
+            if answer is None:
+                return None
+            message = answer
+        content = message["content"]
+        return content
+
+    def remove(self, hook: Hook) -> bool:
+        if hook not in self.all:
+            return False
+        self.all.remove(hook)
+        return True
 
 
 class KernelDisplayHook(DisplayHook):
@@ -36,8 +102,22 @@ class KernelDisplayHook(DisplayHook):
 
     channel: Channel
 
-    def start_displayhook(self) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._hooks = Hooks()
+        #: Whether a value is being shown now.
+        self.showing = False
         self._bundle: tuple[dict, dict] | None = None
+
+    def register_hook(self, hook: Hook) -> None:
+        self._hooks.all.append(hook)
+
+    def unregister_hook(self, hook: Hook) -> bool:
+        return self._hooks.remove(hook)
+
+    def start_displayhook(self) -> None:
+        self.showing = True
+        self._bundle = None
 
     def write_output_prompt(self) -> None:
         pass
@@ -46,18 +126,16 @@ class KernelDisplayHook(DisplayHook):
         self._bundle = (format_dict, md_dict or {})
 
     def finish_displayhook(self) -> None:
+        self.showing = False
         if not self._bundle or not self._bundle[0]:
             return
-        data, buffers = mime_bundle(self._bundle[0])
-        self.channel.message(
-            {
-                "type": "execute_result",
-                "execution_count": self.prompt_count,
-                "data": data,
-                "metadata": self._bundle[1],
-            },
-            buffers,
-        )
+        data, metadata = self._bundle
+        content = {"execution_count": self.prompt_count, "data": data, "metadata": metadata}
+        if (shown := self._hooks.apply("execute_result", content)) is not None:
+            # With other settings of IPython more may follow, and it may take its time.
+            last = self.shell.ast_node_interactivity in ("last_expr", "last", "last_expr_or_assign")
+            send = self.channel.value if last else self.channel.message
+            send(*_message("execute_result", shown))
 
 
 class KernelDisplayPublisher(DisplayPublisher):
@@ -65,25 +143,32 @@ class KernelDisplayPublisher(DisplayPublisher):
 
     channel: Channel
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._hooks = Hooks()
+
+    def register_hook(self, hook: Hook) -> None:
+        self._hooks.all.append(hook)
+
+    def unregister_hook(self, hook: Hook) -> bool:
+        return self._hooks.remove(hook)
+
     def publish(  # type: ignore[override]
-        self,
-        data: dict[str, Any],
-        metadata: dict[str, Any] | None = None,
-        *,
-        transient: dict[str, Any] | None = None,
-        update: bool = False,
-        **_: Any,
+        self, data: Any, metadata: Any = None, *, transient: dict | None = None, update: bool = False, **_: Any
     ) -> None:
-        plain, buffers = mime_bundle(data)
-        self.channel.message(
-            {
-                "type": "update_display_data" if update else "display_data",
-                "data": plain,
-                "metadata": metadata or {},
-                "transient": transient or {},
-            },
-            buffers,
-        )
+        metadata = {} if metadata is None else metadata
+        self._validate_data(data, metadata)
+        kind = "update_display_data" if update else "display_data"
+        content = {"data": data, "metadata": metadata, "transient": transient or {}}
+        if (shown := self._hooks.apply(kind, content)) is not None:
+            self.channel.message(*_message(kind, shown))
 
     def clear_output(self, wait: bool = False) -> None:
-        self.channel.message({"type": "clear_output", "wait": bool(wait)})
+        content = self._hooks.apply("clear_output", {"wait": bool(wait)})
+        if content is not None:
+            self.channel.message({"type": "clear_output", **content})
+
+
+def _message(kind: str, content: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[list, bytes]]]:
+    data, buffers = mime_bundle(content["data"])
+    return {"type": kind, **content, "data": data, "metadata": json_value(content["metadata"])}, buffers

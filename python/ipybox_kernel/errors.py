@@ -1,10 +1,13 @@
 """An exception as the content of an ``error`` message."""
 
 import linecache
+import os
 import re
 import traceback
+from types import TracebackType
 from typing import Any
 
+_OWN_FILES = os.path.dirname(__file__) + os.sep
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
@@ -41,3 +44,29 @@ def _frames_of(evalue: BaseException, compiler: Any) -> list[dict]:
     while frames and "/IPython/core/" in frames[0]["file"]:
         del frames[0]
     return frames
+
+
+def hide_own_frames(error: BaseException | None) -> None:
+    """Takes this package's calls out of the tracebacks of an exception, its causes and contexts."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        shown = _without_own_frames(error.__traceback__)
+        if shown is not error.__traceback__:
+            error.__traceback__ = shown
+        error = error.__cause__ or error.__context__
+
+
+def _without_own_frames(first: TracebackType | None) -> TracebackType | None:
+    while first is not None and _is_own(first):
+        first = first.tb_next
+    entry = first
+    while entry is not None:
+        while entry.tb_next is not None and _is_own(entry.tb_next):
+            entry.tb_next = entry.tb_next.tb_next
+        entry = entry.tb_next
+    return first
+
+
+def _is_own(entry: TracebackType) -> bool:
+    return entry.tb_frame.f_code.co_filename.startswith(_OWN_FILES)

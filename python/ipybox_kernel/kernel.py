@@ -19,7 +19,7 @@ from .channel import Channel, current_execution
 from .charts import show_charts
 from .errors import exception_text
 from .forking import fork_kernel
-from .shell import KernelShell
+from .shell import ZMQInteractiveShell
 from .stdin import Stdin
 from .streams import OutStream, install_print
 from .tables import show_tables
@@ -28,7 +28,7 @@ Answer = tuple[dict, list[tuple[list, bytes]]]
 
 
 class Kernel:
-    def __init__(self, shell: KernelShell) -> None:
+    def __init__(self, shell: ZMQInteractiveShell) -> None:
         self._shell = shell
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Loops of kernels that this one was forked from: closing one would reach into its owner's.
@@ -51,7 +51,7 @@ class Kernel:
     @classmethod
     def warm(cls) -> "Kernel":
         """A kernel that is ready to be forked: IPython imported, the shell built, cells run."""
-        shell = KernelShell.warm()
+        shell = ZMQInteractiveShell.warm()
         show_charts(shell.display_formatter)
         return cls(shell)
 
@@ -125,14 +125,16 @@ class Kernel:
         loop = self._loop
         if loop is None or loop.is_closed() or not asyncio.all_tasks(loop):
             return
-        while not select.select([self._sock], [], [], 0)[0]:
+        waits = True  # once around in any case: cells that follow each other must not starve the tasks
+        while waits:
             loop.add_reader(self._sock.fileno(), loop.stop)
             try:
                 loop.run_forever()
             except BaseException:  # SystemExit of a task: there is no cell that it could end
-                continue
+                pass
             finally:
                 loop.remove_reader(self._sock.fileno())
+            waits = not select.select([self._sock], [], [], 0)[0]
 
     def _answer(self, execution: int, request: dict) -> None:
         """A question about the kernel's state: it is answered in its turn, and prints nothing."""

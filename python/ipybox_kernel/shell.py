@@ -1,66 +1,180 @@
 """IPython's shell, wired to the channel instead of a terminal."""
 
+import contextlib
 import os
-import signal
-import subprocess
+import pdb
+import site
 import sys
-from typing import Any
+import tempfile
+from collections.abc import Iterator
+from subprocess import CalledProcessError
+from typing import Any, NoReturn
 
+from IPython.core import debugger
+from IPython.core.autocall import ZMQExitAutocall
+from IPython.core.error import UsageError
+from IPython.core.extensions import ExtensionManager
 from IPython.core.formatters import DisplayFormatter
-from IPython.core.interactiveshell import InteractiveShell, InteractiveShellABC
-from traitlets import Type
+from IPython.core.interactiveshell import ExecutionResult, InteractiveShell, InteractiveShellABC
+from IPython.core.payload import PayloadManager
+from traitlets import Any as AnyTrait
+from traitlets import Instance, Type, default, validate
 from traitlets.config import Config
 
+from .cell_loop import CellLoop, NamedRunner
 from .channel import Channel
+from .commands import run_command
 from .displays import KernelDisplayHook, KernelDisplayPublisher
-from .errors import describe_exception
+from .errors import describe_exception, exception_text, hide_own_frames
+from .history import SessionHistory
+from .magics import KernelMagics
 
 #: Root's own, empty: nothing that a cell writes is read when the zygote starts again.
 IPYTHON_DIR = "/run/ipybox/ipython"
 
+#: What programs that a cell starts take into account; no pager, as nobody could turn its pages.
+_ENVIRONMENT = {"TERM": "xterm-color", "PAGER": "cat", "GIT_PAGER": "cat"}
 
-class KernelShell(InteractiveShell):
+#: Frontends that need no event loop beside the kernel's own.
+_LOOPLESS_GUIS = (None, "inline", "nbagg", "webagg", "notebook", "ipympl", "widget", "asyncio")
+
+
+class ZMQInteractiveShell(InteractiveShell):
+    """The shell of a kernel. Libraries (pandas, rich, Plotly) know a notebook by this class's full name."""
+
+    __module__ = "ipykernel.zmqshell"
+
     displayhook_class = Type(KernelDisplayHook)
     display_pub_class = Type(KernelDisplayPublisher)
+    exiter = Instance(ZMQExitAutocall)
+    #: ipykernel's kernel object; there is none. Libraries look whether it is there.
+    kernel = AnyTrait()
 
     displayhook: KernelDisplayHook
     display_pub: KernelDisplayPublisher
     display_formatter: DisplayFormatter
+    extension_manager: ExtensionManager
+    payload_manager: PayloadManager
     channel: Channel
     #: The exception that ended the running cell, as an ``error`` message's content.
     error: dict | None = None
-    #: Text for a pager, as Jupyter's payloads.
-    payloads: list[dict]
+    #: What ``exit(…)`` was given.
+    keepkernel_on_exit: Any = None
+    #: Whether the cell's value could not be shown.
+    _result_failed = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._cell_loop = CellLoop()
+        super().__init__(*args, **kwargs)
 
     @classmethod
-    def warm(cls) -> "KernelShell":
+    def warm(cls) -> "ZMQInteractiveShell":
         """A shell that has run a cell and forgotten it: a fork of it pays for neither."""
         os.makedirs(IPYTHON_DIR, exist_ok=True)
         config = Config()
         config.InteractiveShell.colors = "nocolor"
         config.InteractiveShell.ast_node_interactivity = "last_expr"
         config.HistoryManager.enabled = False
+        config.IPKernelApp.quiet = True  # tqdm knows a notebook by this section
+        # What `site` adds to the builtins; the zygote starts without it.
+        site.sethelper()
+        site.setcopyright()
+        _use_interruptible_debugger()
         shell = cls.instance(config=config, ipython_dir=IPYTHON_DIR)
-        shell.payloads = []
+        shell._cell_loop.install()
+        shell.extension_manager.load_extension("storemagic")
         shell.rehearse("1 + 1", "print('warm')")
         return shell
 
     def rehearse(self, *cells: str) -> None:
         """Runs cells for what they import and cache, and forgets them."""
-        self.connect(_Silence())  # type: ignore[arg-type]
+        self.channel = self.displayhook.channel = self.display_pub.channel = _Silence()
+        of_the_module = {name: value for name, value in self.user_ns.items() if name.startswith("__")}
         streams = sys.stdout, sys.stderr
         sys.stdout = sys.stderr = open(os.devnull, "w")
         for cell in cells:
-            self.run_cell(cell, store_history=True)
+            super().run_cell(cell, store_history=True)
         sys.stdout.close()
         sys.stdout, sys.stderr = streams
         self.reset(new_session=True)
+        self.user_ns.update(of_the_module)
         self.execution_count = 1
         self.error = None
         self.payloads.clear()
 
     def connect(self, channel: Channel) -> None:
         self.channel = self.displayhook.channel = self.display_pub.channel = channel
+        for name, value in _ENVIRONMENT.items():
+            os.environ.setdefault(name, value)
+
+    # --- cells --------------------------------------------------------------------------------
+
+    def run_cell(self, *args: Any, **kwargs: Any) -> Any:
+        self._result_failed = self.displayhook.showing = False
+        with self._cell_loop.offered(self.loop_runner):
+            result = super().run_cell(*args, **kwargs)
+        if not self._result_failed and not self._ended_with_shown_error(result):
+            self.error = None
+        return result
+
+    def _ended_with_shown_error(self, result: ExecutionResult) -> bool:
+        """An error may be shown by code that goes on: by ``%tb``, by ``%run``, by a display."""
+        raised = result.error_before_exec or result.error_in_exec
+        if raised is None or self.error is None:
+            return False
+        return (type(raised).__name__, exception_text(raised)) == (self.error["ename"], self.error["evalue"])
+
+    @contextlib.contextmanager
+    def _tee(self, channel: str) -> Iterator[None]:
+        """IPython keeps all that is printed, for ``%notebook``: a cell that prints on and on would fill the memory."""
+        yield
+
+    def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
+        self._result_failed |= self.displayhook.showing
+        self.error = describe_exception(etype, evalue, stb, self.compile)
+        self.channel.message({"type": "error", **self.error})
+
+    def _get_exc_info(self, exc_tuple: Any = None) -> Any:
+        etype, evalue, _ = super()._get_exc_info(exc_tuple)
+        hide_own_frames(evalue)
+        return etype, evalue, evalue.__traceback__
+
+    def _format_exception_for_storage(self, exception: BaseException, *_: Any, **__: Any) -> dict:
+        """For IPython's history: what was shown. Rendering it again costs as much, and may raise."""
+        error = self.error or {"ename": type(exception).__name__, "evalue": "", "traceback": []}
+        return {key: error[key] for key in ("ename", "evalue", "traceback")}
+
+    def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
+        before = self.error
+        try:
+            super().showtraceback(exc_tuple, *args, **kwargs)
+        except Exception as error:  # a broken __str__ or source file must not hide that the cell failed
+            if self.error is not before:  # shown; it is the debugger of `%pdb` that failed
+                print(f"{type(error).__name__}: {error}", file=sys.stderr)
+                return
+            etype, evalue, _ = self._get_exc_info(exc_tuple)
+            self._showtraceback(etype, evalue, [f"{etype.__name__}: its traceback can't be shown"])
+
+    # --- payloads -----------------------------------------------------------------------------
+
+    @property
+    def payloads(self) -> list[dict]:
+        """What the caller is asked to do, as Jupyter's payloads: show a text, offer the next input."""
+        return self.payload_manager.read_payload()
+
+    def set_next_input(self, text: str, replace: bool = False) -> None:
+        self.payload_manager.write_payload({"source": "set_next_input", "text": text, "replace": replace})
+
+    def ask_exit(self) -> NoReturn:
+        """``exit()``: the cell ends, the kernel and its state stay."""
+        code, self.keepkernel_on_exit = self.keepkernel_on_exit, None
+        raise SystemExit if isinstance(code, bool) else SystemExit(code)
+
+    @default("exiter")
+    def _default_exiter(self) -> ZMQExitAutocall:
+        return ZMQExitAutocall(self)
+
+    # --- what IPython's parts are -------------------------------------------------------------
 
     def init_hooks(self) -> None:
         super().init_hooks()
@@ -74,55 +188,68 @@ class KernelShell(InteractiveShell):
         super().init_sys_modules()
         sys.modules["__main__"] = self.user_module
 
+    def init_history(self) -> None:
+        self.history_manager = SessionHistory(shell=self, parent=self)
+        self.configurables.append(self.history_manager)  # type: ignore[arg-type]
+
+    def init_magics(self) -> None:
+        super().init_magics()
+        self.register_magics(KernelMagics)
+        self.magics_manager.register_alias("ed", "edit")
+
+    @property  # type: ignore[misc]
+    def db(self) -> Any:
+        """What ``%store``, ``%bookmark`` and ``%cd`` keep, in the user's home."""
+        if self._db is None:
+            from IPython.external.pickleshare import PickleShareDB
+
+            try:
+                self._db = PickleShareDB(os.path.expanduser("~/.ipython/profile_default/db"))
+            except OSError:  # a home that can't be written to
+                self._db = PickleShareDB(tempfile.mkdtemp(prefix="ipython-"))
+        return self._db
+
+    @validate("loop_runner")
+    def _import_runner(self, proposal: Any) -> Any:
+        runner = super()._import_runner(proposal)
+        if getattr(runner, "__module__", "").startswith("ipybox_kernel"):
+            runner = NamedRunner(runner)
+            self.loop_runner_map = {**self.loop_runner_map, "asyncio": (runner, True)}
+        return runner
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        if gui not in _LOOPLESS_GUIS:
+            raise UsageError(f"Invalid GUI request {gui!r}, valid ones are: {', '.join(map(str, _LOOPLESS_GUIS))}")
+
     def system(self, cmd: str) -> None:
-        """``!cmd``: a shell that writes to the kernel's own file descriptors, so the order holds."""
-        process: subprocess.Popen | None = None
-        try:
-            with self.channel.uninterrupted():
-                process = subprocess.Popen(self.var_expand(cmd, depth=1), shell=True, executable="/bin/bash")
-            self.user_ns["_exit_code"] = process.wait()
-        except KeyboardInterrupt:
-            if process is not None:
-                _end(process)
-            raise
-
-    def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
-        self.error = describe_exception(etype, evalue, stb, self.compile)
-        self.channel.message({"type": "error", **self.error})
-
-    def _format_exception_for_storage(self, exception: BaseException, *_: Any, **__: Any) -> dict:
-        """For IPython's history: what was shown. Rendering it again costs as much, and may raise."""
-        error = self.error or {"ename": type(exception).__name__, "evalue": "", "traceback": []}
-        return {key: error[key] for key in ("ename", "evalue", "traceback")}
-
-    def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
-        etype, evalue, _ = self._get_exc_info(exc_tuple)
-        try:
-            super().showtraceback(exc_tuple, *args, **kwargs)
-        except Exception:  # a broken __str__ or source file must not hide that the cell failed
-            self._showtraceback(etype, evalue, [f"{etype.__name__}: its traceback can't be shown"])
+        self.user_ns["_exit_code"] = code = run_command(self.var_expand(cmd, depth=1), self.channel)
+        if self.system_raise_on_error and code != 0:
+            raise CalledProcessError(code, cmd)
 
 
-def _end(process: subprocess.Popen) -> None:
-    """The process group was interrupted; what ignored that, or started later, must not outlive the cell."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(timeout=1)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+def _use_interruptible_debugger() -> None:
+    """Python's own debugger goes on waiting for its next command when the cell is interrupted."""
+    pdb.Pdb = debugger.Pdb = debugger.InterruptiblePdb  # type: ignore[misc, assignment]
+    pdb.set_trace = debugger.set_trace
 
 
-def _show_in_pager(shell: KernelShell, data: Any, start: int, screen_lines: int) -> None:
+def _show_in_pager(shell: ZMQInteractiveShell, data: Any, start: int, screen_lines: int) -> None:
     bundle = data if isinstance(data, dict) else {"text/plain": data}
-    shell.payloads.append({"source": "page", "data": bundle, "start": start})
+    payload = {"source": "page", "data": bundle, "start": max(start, 0)}
+    shell.payload_manager.write_payload(payload, single=False)
 
 
-class _Silence:
+class _Silence(Channel):
     """The channel of the shell while it warms up."""
+
+    def __init__(self) -> None:
+        pass
 
     def message(self, *_: Any, **__: Any) -> None:
         pass
 
+    def value(self, *_: Any, **__: Any) -> None:
+        pass
 
-InteractiveShellABC.register(KernelShell)
+
+InteractiveShellABC.register(ZMQInteractiveShell)

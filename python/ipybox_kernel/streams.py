@@ -27,7 +27,7 @@ class OutStream(io.TextIOBase):
 
     @property
     def name(self) -> str:
-        return "<stdout>" if self._kind == frames.STDOUT else "<stderr>"
+        return "stdout" if self._kind == frames.STDOUT else "stderr"
 
     @property
     def mode(self) -> str:

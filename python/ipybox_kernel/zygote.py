@@ -10,7 +10,6 @@ import json
 import os
 import select
 import signal
-import site
 import socket
 import sys
 import traceback
@@ -38,9 +37,6 @@ def main(plain: bool) -> None:
     from .kernel import Kernel
 
     os.umask(0o077)
-    # Interactive names like `help`; the rest of `site` is for a virtual environment that cells can write to.
-    site.sethelper()
-    site.setcopyright()
     become_subreaper()
     kernel = Kernel.warm()
     preload = Preload([] if plain else _preloads(), _VENV_PACKAGES)

@@ -1,11 +1,15 @@
 """An exception as data."""
 
+import os
+import traceback
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from IPython.core.compilerop import CachingCompiler
 
-from ipybox_kernel.errors import describe_exception, exception_text
+from ipybox_kernel import errors
+from ipybox_kernel.errors import describe_exception, exception_text, hide_own_frames
 
 
 def raised(code: str, compiler: Any, number: int = 3) -> BaseException:
@@ -71,3 +75,35 @@ def test_an_exception_without_a_text_says_so() -> None:
 
     assert exception_text(Mute()) == "<the exception's text can't be had: RuntimeError>"
     assert describe_exception(Mute, Mute(), [], None)["evalue"] == "<the exception's text can't be had: RuntimeError>"
+
+
+def test_frames_of_the_kernel_are_hidden_also_in_causes() -> None:
+    own = os.path.join(os.path.dirname(errors.__file__), "stdin.py")
+    call = compile("def call(f):\n    return f()\n", own, "exec")
+    names: dict[str, Any] = {}
+    exec(call, names)
+
+    def fail() -> None:
+        raise ValueError("inner")
+
+    def wrap() -> None:
+        try:
+            names["call"](fail)
+        except ValueError as error:
+            raise KeyError("outer") from error
+
+    with pytest.raises(KeyError) as caught:
+        names["call"](lambda: names["call"](wrap))
+    hide_own_frames(caught.value)
+    functions = [entry.f_code.co_name for entry, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert functions == ["test_frames_of_the_kernel_are_hidden_also_in_causes", "<lambda>", "wrap"]
+    cause = caught.value.__cause__
+    assert cause is not None
+    assert [entry.f_code.co_name for entry, _ in traceback.walk_tb(cause.__traceback__)] == ["wrap", "fail"]
+
+
+def test_a_loop_of_causes_ends() -> None:
+    first, second = ValueError(1), ValueError(2)
+    first.__cause__, second.__cause__ = second, first
+    hide_own_frames(first)
+    hide_own_frames(None)

@@ -102,7 +102,7 @@ def test_text_and_bytes_keep_their_order_and_bytes_are_marked(channel: Recorder)
 
 def test_a_stream_looks_like_a_file(channel: Recorder) -> None:
     with stdout_to(channel) as stream:
-        assert (stream.name, stream.mode, stream.encoding) == ("<stdout>", "w", "utf-8")
+        assert (stream.name, stream.mode, stream.encoding) == ("stdout", "w", "utf-8")
         assert (stream.fileno(), stream.isatty(), stream.writable()) == (1, False, True)
         stream.flush()
         with pytest.raises(TypeError, match=r"write\(\) argument must be str, not bytes"):

@@ -1,6 +1,14 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { encodeJsonFrame, type Frame, FrameKind, frameLength, MAX_KERNEL_FRAME_BYTES, readFrame } from "../protocol/frame.ts";
+import {
+  encodeJsonFrame,
+  type Frame,
+  FrameKind,
+  frameLength,
+  HEADER_BYTES,
+  MAX_KERNEL_FRAME_BYTES,
+  readFrame,
+} from "../protocol/frame.ts";
 import type { KernelSpec, LiveForkSpec } from "../protocol/requests.ts";
 import { deferred } from "../internal/deferred.ts";
 
@@ -142,11 +150,10 @@ type Part =
 function* partition(block: Buffer): Generator<Part> {
   let start = 0;
   for (let offset = 0; offset < block.length;) {
-    const end = offset + (frameLength(block, offset) as number);
-    const own = ownPart(readFrame(block, offset));
-    if (own !== undefined) {
+    const end = offset + HEADER_BYTES + block.readUInt32LE(offset);
+    if (AGENTS_OWN.has(block[offset + 4] as number)) {
       if (offset > start) yield block.subarray(start, offset);
-      yield own;
+      yield ownPart(readFrame(block, offset));
       start = end;
     }
     offset = end;
@@ -154,7 +161,9 @@ function* partition(block: Buffer): Generator<Part> {
   if (start < block.length) yield block.subarray(start);
 }
 
-function ownPart({ kind, payload }: Frame): Part | undefined {
+const AGENTS_OWN: ReadonlySet<number> = new Set([FrameKind.started, FrameKind.ready, FrameKind.exited, FrameKind.stale]);
+
+function ownPart({ kind, payload }: Frame): Exclude<Part, Buffer> {
   switch (kind) {
     case FrameKind.started:
       return { kind: "started", pid: payload.readUInt32LE(0) };
@@ -162,10 +171,8 @@ function ownPart({ kind, payload }: Frame): Part | undefined {
       return { kind: "ready" };
     case FrameKind.exited:
       return { kind: "exited", status: payload.readInt32LE(0) };
-    case FrameKind.stale:
-      return { kind: "stale" };
     default:
-      return undefined;
+      return { kind: "stale" };
   }
 }
 

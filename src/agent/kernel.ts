@@ -1,4 +1,4 @@
-import { encodeFrame, FrameFlag, FrameKind, frameLength, readFrame, writeSequence } from "../protocol/frame.ts";
+import { encodeFrame, FrameFlag, FrameKind, HEADER_BYTES, writeSequence } from "../protocol/frame.ts";
 import { Escalation } from "./escalation.ts";
 import { describeExit } from "./exit.ts";
 import type { ExitStatus, KernelProcess, KernelProcessEvents } from "./kernel-process.ts";
@@ -42,6 +42,7 @@ export class Kernel {
   #unfinishedMessage = false;
   #process: KernelProcess | undefined;
   #starting: Promise<void> | undefined;
+  readonly #resetting = new Set<number>();
   #stateLost = false;
   #closed = false;
   /** When the last task ended. */
@@ -87,8 +88,8 @@ export class Kernel {
 
   /** Makes sure that a client which knows of a task gets its end. */
   resume(number: number): void {
-    const open = this.#current?.number === number || this.#queue.some((task) => task.number === number);
-    if (!open) this.output.repeatEnd(number);
+    const waits = this.#queue.some((task) => task.number === number) || this.#resetting.has(number);
+    if (!waits && this.#current?.number !== number) this.output.repeatEnd(number);
   }
 
   /** Interrupts a task: SIGINT, and in the end SIGKILL. One that waits is taken from the queue. */
@@ -110,10 +111,11 @@ export class Kernel {
   /** Ends what runs, aborts what waits, and starts a new process. */
   async reset(number: number): Promise<void> {
     if (this.#known.has(number)) {
-      this.output.repeatEnd(number);
+      this.resume(number);
       return;
     }
     this.#remember(number);
+    this.#resetting.add(number);
     await this.#starting?.catch(() => undefined);
     for (const task of this.#queue.splice(0)) {
       this.output.emit({ type: "execution_aborted", reason: "reset" }, task.number, FrameFlag.last);
@@ -131,6 +133,7 @@ export class Kernel {
     } catch (error) {
       if (!this.#closed) this.output.emit({ type: "kernel_start_failed", message: messageOf(error) }, number, FrameFlag.last);
     }
+    this.#resetting.delete(number);
     void this.#next();
   }
 
@@ -181,7 +184,8 @@ export class Kernel {
     let frames = 0;
     let finished: { readonly task: Task; readonly failed: boolean } | undefined;
     for (let offset = 0; offset < block.length;) {
-      const { kind, flags, execution } = readFrame(block, offset);
+      const [kind, flags] = [block[offset + 4] as number, block[offset + 5] as number];
+      const execution = block.readUInt32LE(offset + 8);
       if (kind !== FrameKind.stdout && kind !== FrameKind.stderr && kind !== FrameKind.message) {
         this.#process?.signal("SIGKILL"); // a cell has written to the kernel's own socket
         return;
@@ -190,7 +194,7 @@ export class Kernel {
         block.writeUInt32LE(this.#last, offset + 8);
         if (this.#current === undefined || finished !== undefined) block[offset + 5] = flags | FrameFlag.late;
       }
-      const length = frameLength(block, offset) as number;
+      const length = HEADER_BYTES + block.readUInt32LE(offset);
       writeSequence(block, offset, first + frames);
       if (kind === FrameKind.message && execution === this.#current?.number) {
         if ((flags & FrameFlag.last) !== 0) {

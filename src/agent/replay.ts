@@ -4,13 +4,22 @@ import { frameLength, HEADER_BYTES, readSequence } from "../protocol/frame.ts";
 export const REPLAY_BYTES: number = 16 * 1024 * 1024;
 export const REPLAY_MS: number = 10 * 60 * 1000;
 
+/** What is kept together is of about the same time. */
+const SLAB_MS = 10_000;
+
+/** Smaller blocks are kept together: a thousand small buffers cost several times their bytes. */
+const SLAB_BYTES = 16 * 1024;
+
 interface Block {
-  readonly bytes: Buffer;
+  /** Of a slab, the part that is filled. */
+  bytes: Buffer;
   readonly first: number;
-  readonly last: number;
+  last: number;
   /** Bytes of all payloads before this block. */
   readonly position: number;
-  readonly at: number;
+  readonly begun: number;
+  /** When its last frame came. */
+  at: number;
 }
 
 /** A place in a kernel's output: a frame, and the bytes of all payloads before it. */
@@ -24,6 +33,8 @@ export class ReplayBuffer {
   #blocks: Block[] = [];
   #start = 0;
   #bytes = 0;
+  /** What the last block is a part of, when it can grow. */
+  #slab: Buffer | undefined;
   #end: ReplayStart = { sequence: 1, position: 0 };
 
   /** Where the next frame will be. */
@@ -34,7 +45,12 @@ export class ReplayBuffer {
   /** Keeps a block of whole frames, whose sequences go on from the last. */
   push(bytes: Buffer, frames: number, now: number = Date.now()): void {
     const { sequence, position } = this.#end;
-    this.#blocks.push({ bytes, first: sequence, last: sequence + frames - 1, position, at: now });
+    if (!this.#append(bytes, frames, now)) {
+      this.#slab = bytes.length < SLAB_BYTES / 2 ? Buffer.allocUnsafeSlow(SLAB_BYTES) : undefined;
+      if (this.#slab !== undefined) bytes.copy(this.#slab);
+      const kept = this.#slab?.subarray(0, bytes.length) ?? bytes;
+      this.#blocks.push({ bytes: kept, first: sequence, last: sequence + frames - 1, position, begun: now, at: now });
+    }
     this.#end = { sequence: sequence + frames, position: position + bytes.length - frames * HEADER_BYTES };
     this.#bytes += bytes.length;
     while (this.#start < this.#blocks.length - 1) {
@@ -48,6 +64,19 @@ export class ReplayBuffer {
       this.#blocks = this.#blocks.slice(this.#start);
       this.#start = 0;
     }
+  }
+
+  /** Adds to the last block, if that is a slab with room. */
+  #append(bytes: Buffer, frames: number, now: number): boolean {
+    const block = this.#blocks.at(-1);
+    if (this.#slab === undefined || block === undefined || now - block.begun > SLAB_MS) return false;
+    const filled = block.bytes.length;
+    if (filled + bytes.length > this.#slab.length) return false;
+    bytes.copy(this.#slab, filled);
+    block.bytes = this.#slab.subarray(0, filled + bytes.length);
+    block.last += frames;
+    block.at = now;
+    return true;
   }
 
   /** The oldest frame after `sequence` that is still there, or the next one. */

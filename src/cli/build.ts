@@ -21,7 +21,7 @@ export function buildCommand(): Command {
     .option("--base <image>", "Debian-based image to build on (default: Debian trixie)")
     .option("--preload <modules>", "modules that new kernels have imported already, comma-separated", splitList)
     .option("--ca-certificates <path>", "file or directory with further certificates to trust (repeatable)", append)
-    .action((flags: BuildFlags) => interruptible((signal) => build(flags, signal)));
+    .action((flags: BuildFlags) => interruptible(({ signal }) => build(flags, signal)));
 }
 
 async function build(flags: BuildFlags, signal: AbortSignal): Promise<void> {

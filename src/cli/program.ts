@@ -3,9 +3,12 @@ import { Command } from "commander";
 import { buildCommand } from "./build.ts";
 import { cleanupCommand } from "./cleanup.ts";
 import { lsCommand } from "./ls.ts";
+import { USAGE_HINT } from "./print.ts";
+import { replCommand } from "./repl.ts";
+import { runCommand } from "./run.ts";
 
 /** The table of verbs, in the order of the help text. */
-const COMMANDS: readonly (() => Command)[] = [buildCommand, lsCommand, cleanupCommand];
+const COMMANDS: readonly (() => Command)[] = [runCommand, replCommand, buildCommand, lsCommand, cleanupCommand];
 
 /** The command line of `ipybox`. */
 export function program(): Command {
@@ -13,7 +16,7 @@ export function program(): Command {
     version: string;
     description: string;
   };
-  const main = new Command("ipybox").description(description).version(version).showHelpAfterError("(ipybox --help tells more)");
-  for (const command of COMMANDS) main.addCommand(command());
+  const main = new Command("ipybox").description(description).version(version).showHelpAfterError(USAGE_HINT).exitOverride();
+  for (const command of COMMANDS) main.addCommand(command().copyInheritedSettings(main));
   return main;
 }

@@ -16,7 +16,7 @@ describe("a cell that breaks Python", () => {
     ["breakpoint()", "StdinNotImplementedError", "nobody answers"],
     ["try: 1/0\nexcept ZeroDivisionError: pass\nimport pdb; pdb.set_trace()", "StdinNotImplementedError", "nobody answers"],
     ["def f(): f()\nf()", "RecursionError", "maximum recursion depth"],
-    ["get_ipython().kernel.do_shutdown(False)", "AttributeError", "kernel"],
+    ["get_ipython().kernel.do_shutdown(False)", "AttributeError", "do_shutdown"],
     ["import os, signal; os.kill(os.getpid(), signal.SIGINT)\nwhile True: pass", "KeyboardInterrupt", ""],
   ])("gets %j as an error, and the state is kept", async (code, name, value) => {
     verifies("KERN-12");

@@ -52,6 +52,21 @@ describe("timeoutMs", () => {
     expect((await second.result()).text).toBe("in time");
   });
 
+  it("does not count the time that the reader takes", async () => {
+    verifies("TIME-04");
+    await using client = await sandbox.connect();
+    const execution = client.submit("for i in range(30): print('x' * 1_000_000)", { timeoutMs: 2_000 });
+    const startedAt = performance.now();
+    let length = 0;
+    for await (const chunk of execution.stream()) {
+      length += chunk.length;
+      // Slower than the cell may run in all.
+      if (performance.now() - startedAt < 3_000) await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(length).toBe(30_000_030);
+    expect(performance.now() - startedAt).toBeGreaterThan(2_500);
+  });
+
   it("null is no limit", async () => {
     verifies("TIME-01");
     await using client = await sandbox.connect();

@@ -49,10 +49,10 @@ describe("the output that is kept for a client that comes back", () => {
     expect(buffer.startAfter(1)).toEqual(start);
   });
 
-  test("is no older than its time, but always the last block", () => {
+  test("is hardly older than its time, but always the last block", () => {
     const buffer = new ReplayBuffer();
     push(buffer, 1, { now: 0 });
-    push(buffer, 1, { now: 1_000 });
+    push(buffer, 1, { now: 20_000 });
     push(buffer, 1, { now: REPLAY_MS - 1 });
     expect(sequencesAfter(buffer, 0)).toEqual([1, 2, 3]);
     push(buffer, 1, { now: REPLAY_MS });
@@ -64,7 +64,10 @@ describe("the output that is kept for a client that comes back", () => {
   test("stays right through thousands of small blocks", () => {
     const buffer = new ReplayBuffer();
     for (let second = 1; second <= 10_000; second += 1) push(buffer, 1, { now: second * 1_000 });
-    expect(buffer.startAfter(0).sequence).toBe(10_000 - REPLAY_MS / 1_000 + 1);
+    // What came within ten seconds is kept and dropped together.
+    const oldest = 10_000 - REPLAY_MS / 1_000 + 1;
+    expect(buffer.startAfter(0).sequence).toBeLessThanOrEqual(oldest);
+    expect(buffer.startAfter(0).sequence).toBeGreaterThan(oldest - 11);
     expect(sequencesAfter(buffer, 9_995)).toEqual([9_996, 9_997, 9_998, 9_999, 10_000]);
   });
 });

@@ -1,0 +1,42 @@
+"""A kernel's history: what was run in it. Nothing is kept for other kernels, so there is no database."""
+
+import fnmatch
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+from IPython.core.history import HistoryManager
+
+#: Session, number of the cell, its code (and value).
+_Entry = tuple[int, int, Any]
+
+
+class SessionHistory(HistoryManager):
+    """Answers from memory what IPython asks its database: the last cells, and those that match."""
+
+    def get_tail(
+        self, n: int | None = 10, raw: bool = True, output: bool = False, include_latest: bool = False
+    ) -> Iterable[_Entry]:
+        entries = list(self.get_range(0, raw=raw, output=output))
+        if not include_latest:
+            del entries[-1:]
+        return entries[-(10 if n is None else n) :]
+
+    def search(
+        self,
+        pattern: str = "*",
+        raw: bool = True,
+        search_raw: bool = True,
+        output: bool = False,
+        n: int | None = None,
+        unique: bool = False,
+    ) -> Iterable[_Entry]:
+        sources = self.input_hist_raw if search_raw else self.input_hist_parsed
+        found: dict[Any, _Entry] = {}
+        for entry in self.get_range(0, raw=raw, output=output):
+            source = sources[entry[1]]
+            if fnmatch.fnmatchcase(source, pattern):
+                key = source if unique else entry[1]
+                found.pop(key, None)
+                found[key] = entry
+        return deque(found.values(), maxlen=n)

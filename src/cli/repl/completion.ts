@@ -1,0 +1,19 @@
+import type { ExecutionClient } from "../../client.ts";
+
+/** A key press must not wait for long. */
+const TIMEOUT_MS = 3_000;
+const INDENT = "    ";
+
+/** What Tab puts into a line, as readline wants it: the kernel's completions, at the start of a line an indent. */
+export function completer(
+  client: ExecutionClient,
+  above: () => readonly string[],
+): (line: string) => Promise<[matches: string[], replaced: string]> {
+  return async (line) => {
+    if (line.trim() === "") return [[`${line}${INDENT}`], line];
+    const code = [...above(), line].join("\n");
+    const { matches, start } = await client.complete(code, code.length, { timeoutMs: TIMEOUT_MS });
+    const from = start - (code.length - line.length);
+    return from < 0 ? [[], line] : [[...matches], line.slice(from)];
+  };
+}

@@ -1,0 +1,123 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { iterm2Image } from "../../src/cli/plots/iterm2.ts";
+import { kittyImage } from "../../src/cli/plots/kitty.ts";
+import { type Picture, pictureOf } from "../../src/cli/plots/picture.ts";
+import { PlotFiles } from "../../src/cli/plots/plot-files.ts";
+import { terminalImages } from "../../src/cli/plots/terminal-images.ts";
+import { verifies } from "../requirements.ts";
+
+function picture(mimeType = "image/png", data: Uint8Array = new Uint8Array([1, 2, 3]), width = 100): Picture {
+  return { mimeType, data, width, height: 50 };
+}
+
+describe("a terminal", () => {
+  test.each([
+    [{ TERM: "xterm-kitty" }, kittyImage],
+    [{ TERM: "xterm-256color", KITTY_WINDOW_ID: "1" }, kittyImage],
+    [{ TERM: "xterm-ghostty" }, kittyImage],
+    [{ TERM_PROGRAM: "ghostty" }, kittyImage],
+    [{ KONSOLE_VERSION: "230401" }, kittyImage],
+    [{ TERM_PROGRAM: "iTerm.app" }, iterm2Image],
+    [{ LC_TERMINAL: "iTerm2" }, iterm2Image],
+    [{ TERM_PROGRAM: "WezTerm" }, iterm2Image],
+    [{ TERM_PROGRAM: "mintty" }, iterm2Image],
+    [{ TERM: "xterm-256color" }, undefined],
+    [{ TERM_PROGRAM: "Apple_Terminal" }, undefined],
+    [{ TERM_PROGRAM: "iTerm.app", TMUX: "/tmp/tmux-0/default,1,0" }, undefined],
+    [{ KITTY_WINDOW_ID: "1", TERM: "screen-256color" }, undefined],
+    [{}, undefined],
+  ] as const)("with %j shows pictures in its way", (env, encoder) => {
+    verifies("CLI-01");
+    expect(terminalImages(env)).toBe(encoder);
+  });
+});
+
+describe("a picture", () => {
+  test("goes to kitty in pieces that give its bytes", () => {
+    verifies("CLI-01");
+    const data = Buffer.from(Array.from({ length: 7_000 }, (_, index) => index % 256));
+    const text = kittyImage(picture("image/png", data), 80) ?? "";
+    const pieces = text.split("\u001b\\").map((piece) => {
+      const [keys = "", part = ""] = piece.replace("\u001b_G", "").split(";");
+      return { keys, part };
+    });
+    expect(pieces.pop()).toEqual({ keys: "", part: "" });
+    expect(pieces.map(({ keys, part }) => [keys, part.length])).toEqual([
+      ["a=T,f=100,q=2,m=1", 4096],
+      ["m=1", 4096],
+      ["m=0", 1144],
+    ]);
+    expect(text).toBe(pieces.map(({ keys, part }) => `\u001b_G${keys};${part}\u001b\\`).join(""));
+    expect(Buffer.from(pieces.map(({ part }) => part).join(""), "base64").equals(data)).toBe(true);
+  });
+
+  test("that is wider than the window is made as wide as that", () => {
+    verifies("CLI-01");
+    expect(kittyImage(picture("image/png", undefined, 2_000), 80)).toContain(",c=80,");
+    expect(kittyImage(picture("image/png", undefined, 700), 80)).not.toContain("c=");
+  });
+
+  test("goes to iTerm2 in one piece", () => {
+    verifies("CLI-01");
+    expect(iterm2Image(picture("image/jpeg"))).toBe("\u001b]1337;File=inline=1;size=3;preserveAspectRatio=1:AQID\u0007");
+  });
+
+  test("of a kind that the terminal does not take is left to be saved", () => {
+    verifies("CLI-01");
+    expect(kittyImage(picture("image/jpeg"), 80)).toBeUndefined();
+    expect(iterm2Image(picture("image/svg+xml"))).toBeUndefined();
+  });
+
+  test("is a raster image before an SVG, and nothing when there is neither", () => {
+    verifies("CLI-01");
+    const svg = { "image/svg+xml": "<svg/>", "text/plain": "<Figure>" };
+    expect(pictureOf({ ...svg, "image/png": new Uint8Array([1]) })?.mimeType).toBe("image/png");
+    expect(pictureOf(svg)).toEqual({ mimeType: "image/svg+xml", data: Buffer.from("<svg/>"), width: 0, height: 0 });
+    expect(pictureOf({ "text/plain": "1" })).toBeUndefined();
+  });
+});
+
+describe("plot files", () => {
+  let directory: string;
+
+  beforeEach(async () => {
+    directory = await mkdtemp(join(tmpdir(), "ipybox-plots-"));
+  });
+  afterEach(async () => {
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  test("take the next free number, in a directory that is made when it is needed", async () => {
+    verifies("CLI-01");
+    const target = join(directory, "a/b");
+    await new PlotFiles(target).save(picture());
+    const plots = new PlotFiles(target);
+    const paths = [await plots.save(picture()), await plots.save(picture("image/jpeg")), await plots.save(picture())];
+    expect(paths).toEqual(["plot-2.png", "plot-3.jpg", "plot-4.png"].map((name) => join(target, name)));
+    expect((await readdir(target)).sort()).toEqual(["plot-1.png", "plot-2.png", "plot-3.jpg", "plot-4.png"]);
+  });
+
+  test("of one display are one, in its last state", async () => {
+    verifies("CLI-01");
+    const plots = new PlotFiles(directory);
+    const first = await plots.save(picture(), "id");
+    const other = await plots.save(picture(), "other");
+    expect(await plots.save(picture("image/png", new Uint8Array([9])), "id")).toBe(first);
+    expect([...(await readFile(first))]).toEqual([9]);
+    expect([...(await readFile(other))]).toEqual([1, 2, 3]);
+  });
+
+  test("that can't be written are told, and thrown by save alone", async () => {
+    verifies("CLI-01");
+    const file = join(directory, "file");
+    await writeFile(file, "");
+    const plots = new PlotFiles(file);
+    await expect(plots.save(picture())).rejects.toThrow("EEXIST");
+    expect(plots.failed).toBe(false);
+    expect(await plots.trySave(picture())).toBeUndefined();
+    expect(plots.failed).toBe(true);
+  });
+});
