@@ -19,9 +19,9 @@ export interface BarChart {
   readonly bars: readonly Bar[];
 }
 
-const WIDTH = 760;
-const LABELS = 250;
-const VALUES = 110;
+const WIDTH = 860;
+const LABELS = 300;
+const VALUES = 150;
 const TOP = 64;
 const ROW = 34;
 const BOTTOM = 34;

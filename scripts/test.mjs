@@ -86,7 +86,7 @@ function run(command, args, { timeoutMs, show = false }) {
     child.stderr.on("data", take);
     const timer = setTimeout(() => {
       output += `\nIt was not done after ${timeoutMs / 1000} s.`;
-      process.kill(-child.pid, "SIGKILL");
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
     }, timeoutMs);
     const end = (status) => {
       clearTimeout(timer);

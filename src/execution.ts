@@ -17,7 +17,7 @@ import type { ExecutionEvent, InputRequestEvent } from "./protocol/events.ts";
 import { type Frame, FrameFlag } from "./protocol/frame.ts";
 import type { Request } from "./protocol/requests.ts";
 import { ExecutionResult } from "./result.ts";
-import { executionId, type Pending } from "./session.ts";
+import { executionId, type Pending, requestsToEnd } from "./session.ts";
 import { TextFlow, textsOf } from "./text-flow.ts";
 
 /** So much may wait for a reader before the cell has to wait. */
@@ -273,6 +273,8 @@ export class Execution implements Pending {
 
   #reply(reply: Extract<ExecutionEvent, { type: "execute_reply" }>): void {
     this.#executionCount = reply.execution_count;
+    // An error may be shown by code that goes on: it does not fail the cell.
+    if (reply.status === "ok") this.#error = undefined;
     // The error itself may have been lost with the connection.
     const { ename, evalue, traceback, frames } = reply;
     if (reply.status === "error" && ename !== undefined) {
@@ -294,6 +296,14 @@ export class Execution implements Pending {
     this.#asking = false;
     this.#clock();
     this.#send({ type: "input_reply", execution: this.number, number, ...reply });
+  }
+
+  /** Settles the execution while its cell may still run, which is to be ended. */
+  #abandon(error: unknown): void {
+    if (this.#settled) return;
+    this.#interrupt();
+    this.fail(error);
+    this.#requests = requestsToEnd(this.number);
   }
 
   #interrupt(): void {
@@ -335,7 +345,7 @@ export class Execution implements Pending {
     if (this.#settled) return;
     this.#expired = true;
     this.#interrupt();
-    setTimeout(() => this.fail(this.#timeoutError(true)), SETTLE_AFTER_MS).unref();
+    setTimeout(() => this.#abandon(this.#timeoutError(true)), SETTLE_AFTER_MS).unref();
   }
 
   #timeoutError(stateLost: boolean): ExecutionTimeoutError {
@@ -358,11 +368,7 @@ export class Execution implements Pending {
 
   #follow(signal: AbortSignal | undefined): void {
     if (signal === undefined || this.#settled) return;
-    const abort = (): void => {
-      if (this.#settled) return;
-      this.#interrupt();
-      this.fail(signal.reason);
-    };
+    const abort = (): void => this.#abandon(signal.reason);
     if (signal.aborted) abort();
     else signal.addEventListener("abort", abort, { once: true });
     this.#outcome.promise.catch(() => undefined).finally(() => signal.removeEventListener("abort", abort));

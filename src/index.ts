@@ -41,6 +41,7 @@ export type {
   ExecutionEvent,
   InputRequestEvent,
   MimeBundle,
+  Payload,
   StreamEvent,
   TracebackFrame,
 } from "./protocol/events.ts";

@@ -7,10 +7,7 @@ import { KERNELS_PATH } from "./protocol/agent-config.ts";
 import { encodeFrame, encodeJsonFrame, type Frame, FrameKind, readFrames } from "./protocol/frame.ts";
 import { encodeMessage } from "./protocol/messages.ts";
 import type { Control, Request } from "./protocol/requests.ts";
-
-/** A connection on which nothing came for so long is asked for a sign of life, and given up. */
-const PING_AFTER_MS = 3_000;
-const GIVE_UP_AFTER_MS = 8_000;
+import { Pulse } from "./pulse.ts";
 
 /** How long a connection that dropped is tried again. */
 const RECONNECT_MS = 20_000;
@@ -65,8 +62,10 @@ export class Link {
   /** What came together with the agent's first frame. */
   #early: Buffer[] = [];
   #paused = false;
+  #pulse: Pulse | undefined;
   #closed = false;
-  #lastSign = 0;
+  /** Ends the attempt to connect that is under way. */
+  readonly #ended = new AbortController();
   #heartbeat: NodeJS.Timeout | undefined;
 
   private constructor(target: LinkTarget, after: number | "latest") {
@@ -101,7 +100,7 @@ export class Link {
   /** Leaves output where it is, so that the kernel has to wait. */
   pause(paused: boolean): void {
     this.#paused = paused;
-    this.#lastSign = performance.now();
+    this.#pulse?.rest();
     if (paused) this.#socket?.pause();
     else this.#socket?.resume();
   }
@@ -109,8 +108,7 @@ export class Link {
   /** Ends the connection; removes the kernel if asked. Resolves when the agent has closed it, or after 2 s. */
   async close(removeKernel: boolean): Promise<void> {
     if (this.#closed) return;
-    this.#closed = true;
-    clearInterval(this.#heartbeat);
+    this.#end();
     const socket = this.#socket;
     if (socket === undefined || socket.readyState !== WebSocket.OPEN) return;
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
@@ -144,20 +142,16 @@ export class Link {
     const early: Buffer[] = [];
     let receive = (data: Buffer): void => void early.push(data);
     socket.on("message", (data) => receive(data as Buffer));
-    const ready = await handshake(socket, this.#target, timeoutMs, signal);
-    if (this.#closed) {
-      socket.terminate();
-      return 0;
-    }
+    socket.once("upgrade", ({ socket: wire }) => (this.#pulse = new Pulse(wire)));
+    const given = signal === undefined ? [] : [signal];
+    const ready = await handshake(socket, this.#target, timeoutMs, AbortSignal.any([this.#ended.signal, ...given]));
     const lostBytes = this.#opened ? Math.max(0, ready.position - this.#position) : 0;
     this.#opened = true;
     this.#after = this.#sequence = ready.nextSequence - 1;
     this.#position = ready.position;
     this.#socket = socket;
-    this.#lastSign = performance.now();
     this.#early = early;
     receive = (data) => this.#receive(data);
-    socket.on("pong", () => (this.#lastSign = performance.now()));
     socket.on("close", () => void this.#reconnect());
     return lostBytes;
   }
@@ -168,7 +162,6 @@ export class Link {
   }
 
   #receive(data: Buffer): void {
-    this.#lastSign = performance.now();
     try {
       for (const frame of readFrames(data)) {
         if (frame.kind === FrameKind.control) {
@@ -213,9 +206,11 @@ export class Link {
         this.#flow();
         return;
       } catch (error) {
+        if (this.#closed) return;
         const now = performance.now();
         refusedAt = isRefused(error) ? (refusedAt ?? now) : undefined;
         const why = await this.#target.whyGone?.();
+        if (this.#closed) return;
         const final = error instanceof IpyboxError && ["unauthorized", "kernel_not_found"].includes(error.code);
         const refusing = refusedAt !== undefined && now - refusedAt > REFUSED_MS;
         if (why !== undefined || refusing) {
@@ -237,15 +232,20 @@ export class Link {
     const socket = this.#socket;
     // While output is held back, nothing can come, and that says nothing.
     if (socket === undefined || this.#paused) return;
-    const silence = performance.now() - this.#lastSign;
-    if (silence > GIVE_UP_AFTER_MS) socket.terminate();
-    else if (silence > PING_AFTER_MS) socket.ping();
+    const needed = this.#pulse?.check();
+    if (needed === "give up") socket.terminate();
+    else if (needed === "ask") socket.ping();
+  }
+
+  #end(): void {
+    this.#closed = true;
+    clearInterval(this.#heartbeat);
+    this.#ended.abort(new IpyboxError("disconnected", "The client was disconnected."));
   }
 
   #lose(error: IpyboxError): void {
     if (this.#closed) return;
-    this.#closed = true;
-    clearInterval(this.#heartbeat);
+    this.#end();
     this.#socket?.terminate();
     this.#events?.onLost(error);
   }

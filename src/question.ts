@@ -9,7 +9,7 @@ import type { Answer } from "./protocol/answers.ts";
 import { type Frame, FrameFlag } from "./protocol/frame.ts";
 import type { Request } from "./protocol/requests.ts";
 import { ExecutionResult } from "./result.ts";
-import { executionId, type Pending, type Session } from "./session.ts";
+import { executionId, type Pending, requestsToEnd, type Session } from "./session.ts";
 
 /** What a kernel or its agent answers to what is no cell. */
 export type Reply = Answer | { readonly type: "reset_reply" };
@@ -31,16 +31,12 @@ export class Question implements Pending {
     this.#requests = [request];
     const timeoutMs = options.timeoutMs === undefined ? DEFAULTS.timeoutMs : options.timeoutMs;
     this.#watch = new Stopwatch(timeoutMs, () => {
-      this.#interrupt();
-      this.fail(new ExecutionTimeoutError(timeoutMs ?? 0, noResult(), false, { executionId: executionId(this.number) }));
+      this.#abandon(new ExecutionTimeoutError(timeoutMs ?? 0, noResult(), false, { executionId: executionId(this.number) }));
     });
     this.#watch.run();
     const { signal } = options;
     if (signal === undefined) return;
-    const abort = (): void => {
-      this.#interrupt();
-      this.fail(signal.reason);
-    };
+    const abort = (): void => this.#abandon(signal.reason);
     if (signal.aborted) abort();
     else signal.addEventListener("abort", abort, { once: true });
     void this.#reply.promise.catch(() => undefined).finally(() => signal.removeEventListener("abort", abort));
@@ -67,6 +63,7 @@ export class Question implements Pending {
   }
 
   receive(frame: Frame): void {
+    if (this.#settled) return;
     try {
       const message = this.#decoder.decode(frame);
       if (message !== undefined) this.#take(message);
@@ -77,6 +74,7 @@ export class Question implements Pending {
   }
 
   fail(error: unknown): void {
+    if (this.#settled) return;
     this.#settle();
     this.#reply.reject(error);
   }
@@ -122,8 +120,11 @@ export class Question implements Pending {
     }
   }
 
-  #interrupt(): void {
+  /** Settles the question while it may still be worked on, which is to be ended. */
+  #abandon(error: unknown): void {
     if (this.#settled) return;
+    this.fail(error);
+    this.#requests = requestsToEnd(this.number);
     this.#session.send({ type: "interrupt_request", execution: this.number });
   }
 

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { Link, type LinkOptions, type LinkTarget } from "./link.ts";
-import type { Frame } from "./protocol/frame.ts";
+import { type Frame, FrameFlag } from "./protocol/frame.ts";
 import type { Request } from "./protocol/requests.ts";
 import type { ExecutionResult } from "./result.ts";
 
@@ -11,7 +11,10 @@ export interface Pending {
   readonly settled: boolean;
   /** Whether output must wait until more of it has been read. */
   readonly full: boolean;
-  /** All that the agent must know of it, sent again whenever the connection has dropped. */
+  /**
+   * All that the agent must know of it, sent again whenever the connection has dropped; also when it is settled,
+   * as long as its cell may run.
+   */
   readonly requests: readonly Request[];
   receive(frame: Frame): void;
   fail(error: unknown): void;
@@ -54,7 +57,10 @@ export class Session {
     link.start({
       onFrame: (frame) => session.#receive(frame),
       onReconnected: (lostBytes) => session.#resubmit(lostBytes),
-      onNotFound: (number) => session.#pending.get(number)?.fail(notFound(number)),
+      onNotFound: (number) => {
+        session.#pending.get(number)?.fail(notFound(number));
+        session.#pending.delete(number);
+      },
       onLost: (error) => session.#lose(error),
     });
     return session;
@@ -108,7 +114,8 @@ export class Session {
       return;
     }
     pending.receive(frame);
-    if (pending.settled) this.#pending.delete(frame.execution);
+    const ended = (frame.flags & FrameFlag.last) !== 0 || pending.requests.length === 0;
+    if (pending.settled && ended) this.#pending.delete(frame.execution);
   }
 
   /** What the agent may not have got is sent again; it knows what it has seen. */
@@ -135,6 +142,14 @@ export class Session {
 function notFound(number: number): IpyboxError {
   const id = executionId(number);
   return new IpyboxError("execution_not_found", `The kernel knows no execution ${id}.`, { details: { executionId: id } });
+}
+
+/** What the agent must still know of a task that nobody waits for any more. One that it does not know is not begun. */
+export function requestsToEnd(number: number): Request[] {
+  return [
+    { type: "resume_request", execution: number },
+    { type: "interrupt_request", execution: number },
+  ];
 }
 
 /** How an execution is named outside: its number in hex. */

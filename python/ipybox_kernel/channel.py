@@ -130,14 +130,18 @@ class Channel:
         if len(select.select([], self._slots, [], 0)[1]) < len(self._slots):
             for slot in self._slots:
                 self._wait_until_empty(slot)
+        packet = b""
         while self._held:
             with contextlib.suppress(IndexError):  # another thread was faster
-                held = self._held.popleft()
-                if len(held) + len(data) > frames.MAX_FRAME:
-                    self._sock.send(held)
-                else:
-                    data = held + data
-        self._sock.send(data)
+                packet = self._join(packet, self._held.popleft())
+        self._sock.send(self._join(packet, data))
+
+    def _join(self, packet: bytes, data: bytes) -> bytes:
+        """One packet of two, or the second after the first has been sent."""
+        if packet and len(packet) + len(data) > frames.MAX_FRAME:
+            self._sock.send(packet)
+            return data
+        return packet + data
 
     def _wait_until_empty(self, slot: int) -> None:
         """Gives up when a background process writes without a pause: then no order exists to keep."""

@@ -125,14 +125,16 @@ class Kernel:
         loop = self._loop
         if loop is None or loop.is_closed() or not asyncio.all_tasks(loop):
             return
-        while not select.select([self._sock], [], [], 0)[0]:
+        waits = True  # once around in any case: cells that follow each other must not starve the tasks
+        while waits:
             loop.add_reader(self._sock.fileno(), loop.stop)
             try:
                 loop.run_forever()
             except BaseException:  # SystemExit of a task: there is no cell that it could end
-                continue
+                pass
             finally:
                 loop.remove_reader(self._sock.fileno())
+            waits = not select.select([self._sock], [], [], 0)[0]
 
     def _answer(self, execution: int, request: dict) -> None:
         """A question about the kernel's state: it is answered in its turn, and prints nothing."""

@@ -21,6 +21,8 @@ def output_pipe() -> tuple[int, int]:
     fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, PACKET)
     # Only the reading end may be non-blocking: programs expect a blocking standard output.
     os.set_blocking(read_end, False)
+    # The kernel, which is another user, may open it by name, as /dev/stdout.
+    os.fchmod(write_end, 0o666)
     return read_end, write_end
 
 

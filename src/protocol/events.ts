@@ -54,12 +54,25 @@ export interface ErrorEvent {
   readonly frames: readonly TracebackFrame[];
 }
 
-/** The end of the cell. `payload` holds what IPython would show in a pager. */
+/** What the cell asks of who shows it: Jupyter's payloads. */
+export interface Payload {
+  /** `page` has a text to show in `data`; `set_next_input` offers `text` as the next cell; `edit_magic` names a file. */
+  readonly source: string;
+  readonly data?: MimeBundle | undefined;
+  readonly start?: number | undefined;
+  readonly text?: string | undefined;
+  /** Whether `text` takes the place of the cell. */
+  readonly replace?: boolean | undefined;
+  readonly filename?: string | undefined;
+  readonly line_number?: number | null | undefined;
+}
+
+/** The end of the cell. */
 export interface ExecuteReplyEvent {
   readonly type: "execute_reply";
   readonly status: "ok" | "error";
   readonly execution_count: number;
-  readonly payload: readonly { readonly source: string; readonly data?: MimeBundle | undefined }[];
+  readonly payload: readonly Payload[];
   /** With the status `error`, what an `error` event has. */
   readonly ename?: string | undefined;
   readonly evalue?: string | undefined;

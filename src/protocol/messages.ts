@@ -21,7 +21,15 @@ const display = { data: mimeBundle, metadata: mimeBundle };
 
 const transient = z.object({ display_id: z.string().optional() });
 
-const payload = z.object({ source: z.string(), data: mimeBundle.optional() });
+const payload = z.object({
+  source: z.string(),
+  data: mimeBundle.optional(),
+  start: z.number().optional(),
+  text: z.string().optional(),
+  replace: z.boolean().optional(),
+  filename: z.string().optional(),
+  line_number: z.number().nullish(),
+});
 
 /** All that can come in the frames of an execution. */
 export type KernelMessage = ExecutionEvent | LifecycleMessage | Answer;

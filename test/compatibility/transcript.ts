@@ -75,8 +75,8 @@ function traceback({ traceback: parts }: Message): string[] {
 }
 
 function payloads(value: unknown): string[] {
-  return ((value ?? []) as Message[]).flatMap(({ source, data }) => [
-    `  payload ${general(json({ source }))}`,
+  return ((value ?? []) as Message[]).flatMap(({ data, ...rest }) => [
+    `  payload ${general(json(rest))}`,
     ...(data === undefined ? [] : bundle(data)),
   ]);
 }

@@ -16,7 +16,9 @@ export interface Authority {
 /** Makes an authority with its files in a directory. */
 export async function makeAuthority(directory: string): Promise<Authority> {
   const [key, path] = [join(directory, "ca-key.pem"), join(directory, "ca.pem")];
-  const subject = ["-subj", "/CN=ipybox test authority", "-days", "2"];
+  // What Python 3.13 wants of an authority: it verifies strictly.
+  const usage = ["-addext", "keyUsage=critical,keyCertSign,cRLSign"];
+  const subject = ["-subj", "/CN=ipybox test authority", "-days", "2", ...usage];
   await openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", path, ...subject);
   return {
     path,
@@ -28,7 +30,8 @@ export async function makeAuthority(directory: string): Promise<Authority> {
         string,
       ];
       const extensions = join(directory, `${name}.ext`);
-      await writeFile(extensions, `subjectAltName=${subjectAltName}\nbasicConstraints=CA:FALSE\n`);
+      const identifiers = "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n";
+      await writeFile(extensions, `subjectAltName=${subjectAltName}\nbasicConstraints=CA:FALSE\n${identifiers}`);
       await openssl("req", "-newkey", "rsa:2048", "-nodes", "-keyout", ownKey, "-out", request, "-subj", `/CN=${name}`);
       const signer = ["-CA", path, "-CAkey", key, "-CAcreateserial", "-days", "2", "-extfile", extensions];
       await openssl("x509", "-req", "-in", request, "-out", cert, ...signer);

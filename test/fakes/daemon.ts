@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer as createTcpServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import type { Duplex } from "node:stream";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -37,7 +38,8 @@ export function tlsForwarder(socketPath: string, options: TlsOptions): Promise<L
   return listenOnPort(server);
 }
 
-function splice(a: Socket, b: Socket): void {
+/** Connects two sockets with each other. */
+export function splice(a: Duplex, b: Duplex): void {
   a.pipe(b).pipe(a);
   a.on("error", () => b.destroy());
   b.on("error", () => a.destroy());
@@ -61,7 +63,8 @@ async function listenOnPort(server: Server): Promise<Listening> {
   return { dockerHost: `tcp://127.0.0.1:${(server.address() as AddressInfo).port}`, [Symbol.asyncDispose]: end };
 }
 
-async function listen(server: Server, where: object): Promise<() => Promise<void>> {
+/** Listens; gives what ends it, with all its connections. */
+export async function listen(server: Server, where: object): Promise<() => Promise<void>> {
   const open = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
     open.add(socket);

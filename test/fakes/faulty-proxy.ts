@@ -27,6 +27,7 @@ export class FaultyProxy implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   #line: Line = {};
   #swallowed: readonly Direction[] = [];
+  #downWith: Ending | undefined;
   #onPair: (pair: Pair) => void = () => undefined;
   /** Connections that were made through it. */
   connections = 0;
@@ -45,6 +46,11 @@ export class FaultyProxy implements AsyncDisposable {
     const server = createServer({ allowHalfOpen: true, noDelay: true });
     await listen(server, 0);
     return new FaultyProxy(server, port, random);
+  }
+
+  /** Connections that no client has left. */
+  get open(): number {
+    return [...this.#pairs].filter(({ client }) => !client.readableEnded && !client.destroyed).length;
   }
 
   /** Whether a connection is open through which the container has sent more than so many bytes. */
@@ -83,8 +89,15 @@ export class FaultyProxy implements AsyncDisposable {
     for (const { up, down } of this.#pairs) for (const flow of [up, down]) flow.stall();
   }
 
+  /** Ends all that is open, and whatever is made, until `heal()`. */
+  down(ending: Ending): void {
+    this.cut(ending);
+    this.#downWith = ending;
+  }
+
   /** New connections work well again; those from which bytes were swallowed never do. */
   heal(): void {
+    this.#downWith = undefined;
     this.#swallowed = [];
     this.#line = {};
     this.#onPair = () => undefined;
@@ -137,6 +150,7 @@ export class FaultyProxy implements AsyncDisposable {
       });
     }
     for (const direction of this.#swallowed) pair[direction].swallow();
+    if (this.#downWith !== undefined) this.#end(pair, this.#downWith, ["client", "container"]);
     const onPair = this.#onPair;
     this.#onPair = () => undefined;
     onPair(pair);

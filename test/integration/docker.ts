@@ -1,5 +1,6 @@
 import { hostname } from "node:os";
 import type Docker from "dockerode";
+import { DEFAULTS } from "ipybox";
 import { connectDocker } from "../../src/engine/docker/connect.ts";
 import { resolveEndpoint } from "../../src/engine/docker/endpoint.ts";
 import { OWNER_LABEL } from "../../src/sandbox-spec.ts";
@@ -43,5 +44,19 @@ export async function removeImages(...tags: readonly string[]): Promise<void> {
       .catch((error: { statusCode?: number }) => {
         if (error.statusCode !== 404) throw error;
       });
+  }
+}
+
+/** This machine's own address on the network of containers. */
+export async function bridgeAddress(): Promise<string> {
+  const container = await docker.createContainer({ Image: DEFAULTS.tag, Entrypoint: ["/bin/sleep", "60"] });
+  try {
+    await container.start();
+    const { Networks: networks } = (await container.inspect()).NetworkSettings;
+    const [address] = Object.values(networks).map(({ Gateway }) => Gateway);
+    if (!address) throw new Error("the network of containers has no address of this machine");
+    return address;
+  } finally {
+    await container.remove({ force: true });
   }
 }

@@ -45,6 +45,7 @@ const TYPES = [
   "LateOutput",
   "MimeBundle",
   "Output",
+  "Payload",
   "PythonException",
   "QuestionOptions",
   "ResultOptions",

@@ -51,7 +51,7 @@ test("on a logarithmic scale each power of ten is as long as the next", () => {
   verifies("DOC-04");
   const bars = [1, 10, 100].map((value) => ({ label: `<${value}>`, value, own: value === 1 }));
   const svg = barChart({ title: "a & b", subtitle: "", unit: "ms", scale: "log", bars });
-  const widths = [...svg.matchAll(/<rect x="250" [^>]*width="([\d.]+)"/g)].map(([, width]) => Number(width));
+  const widths = [...svg.matchAll(/<rect x="300" [^>]*width="([\d.]+)"/g)].map(([, width]) => Number(width));
   const [first = NaN, second = NaN, third = NaN] = widths;
   expect(widths).toHaveLength(3);
   expect(third - second).toBeCloseTo(second - first, 0);

@@ -26,14 +26,23 @@ export async function* readEvents(stream: NodeJS.ReadableStream): AsyncGenerator
 
 function* readEvent(line: string): Generator<DaemonEvent> {
   if (line.trim() === "") return;
-  let event: DaemonEvent | null;
+  const event = parseEvent(line);
+  if (event.error !== undefined) throw new Error(event.error);
+  yield event;
+}
+
+function parseEvent(line: string): DaemonEvent {
+  let event: unknown;
+  let cause: unknown;
   try {
-    event = JSON.parse(line) as DaemonEvent | null;
-  } catch (cause) {
+    event = JSON.parse(line);
+  } catch (error) {
+    cause = error;
+  }
+  if (typeof event !== "object" || event === null) {
     throw new IpyboxError("engine_failed", "The daemon's answer can't be understood.", { cause });
   }
-  if (event?.error !== undefined) throw new Error(event.error);
-  if (event !== null) yield event;
+  return event;
 }
 
 /** Sums the layers of a pull. */
