@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { verifies } from "../requirements.ts";
+import { useContainer } from "./sandbox.ts";
+
+const sandbox = useContainer();
+
+describe("many clients of one container", () => {
+  it("have kernels of their own, all at once: 64", async () => {
+    verifies("KERN-01");
+    const clients = await Promise.all(Array.from({ length: 64 }, () => sandbox.connect()));
+    await Promise.all(clients.map((client, index) => client.execute(`mine = ${index}`)));
+    const answers = await Promise.all(
+      clients.map((client) => client.execute("print(mine, len([n for n in globals() if n == 'mine']))")),
+    );
+    expect(answers.map(({ text }) => text)).toEqual(clients.map((_, index) => `${index} 1`));
+    await Promise.all(clients.map((client) => client.disconnect()));
+  });
+
+  it("run their cells side by side: none waits for another's", async () => {
+    verifies("KERN-01");
+    const clients = await Promise.all(Array.from({ length: 8 }, () => sandbox.connect()));
+    // Each waits until all have come: one after the other they never would.
+    const code =
+      "import os, time\nopen(f'/tmp/here-{os.getpid()}', 'w').close()\nwhile sum(n.startswith('here-') for n in os.listdir('/tmp')) < 8: time.sleep(0.01)\nprint('all here')";
+    const answers = await Promise.all(clients.map((client) => client.execute(code, { timeoutMs: 20_000 })));
+    expect(answers.map(({ text }) => text)).toEqual(Array(8).fill("all here"));
+    await Promise.all(clients.map((client) => client.disconnect()));
+  });
+
+  it("each get the output of their own 100 executions", async () => {
+    verifies("KERN-01", "EXEC-10");
+    const clients = await Promise.all(Array.from({ length: 16 }, () => sandbox.connect()));
+    await Promise.all(
+      clients.map(async (client, index) => {
+        const executions = Array.from({ length: 100 }, (_, round) => client.submit(`print('${index}', '${round}' * 3)`));
+        const texts = (await Promise.all(executions.map((execution) => execution.result()))).map(({ text }) => text);
+        expect(texts).toEqual(executions.map((_, round) => `${index} ${String(round).repeat(3)}`));
+      }),
+    );
+    await Promise.all(clients.map((client) => client.disconnect()));
+  });
+});
