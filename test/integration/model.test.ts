@@ -6,7 +6,7 @@ import { verifies } from "../requirements.ts";
 import { rejection, useContainer } from "./sandbox.ts";
 
 /** All 500 with `npm run test:model`. */
-const SEQUENCES = Number(process.env["MODEL_SEQUENCES"] ?? 40);
+const SEQUENCES = Number(process.env["MODEL_SEQUENCES"] ?? 100);
 const STEPS = 25;
 const STEP_MS = 20_000;
 
@@ -95,7 +95,7 @@ class World implements AsyncDisposable {
         break;
       case "fork":
         if (this.#clients.length >= 10) break;
-        this.#clients.push({ client: await client.fork(), kernel: { x: kernel.x, fresh: false }, owns: false });
+        this.#clients.push({ client: await client.fork(), kernel: { x: kernel.x, fresh: false }, owns: true });
         break;
       case "exit":
       case "kill": {
