@@ -88,6 +88,38 @@ describe("ipybox repl in a terminal", () => {
     expect((await terminal.finished).status).toBe(0);
   });
 
+  it("completes names, and asks for what input() and getpass() want", async () => {
+    verifies("CLI-01", "OUT-04", "OUT-10");
+    const state = await temporaryDirectory();
+    const terminal = await startTerminal({ XDG_STATE_HOME: state });
+    await terminal.shows("In [1]: ");
+    terminal.type("a_long_name = 5\r");
+    await terminal.shows("In [2]: ");
+    terminal.type("a_lo\t");
+    await terminal.shows("a_long_name");
+    terminal.type(" + 1\r");
+    await terminal.shows("Out[2]: 6\r\n");
+    await terminal.shows("In [3]: ");
+    terminal.type("import getpass; (input('Na' + 'me? '), getpass.getpass('Se' + 'cret? '))\r");
+    await terminal.shows("Name? ");
+    terminal.type("Ada\r");
+    await terminal.shows("Secret? ");
+    terminal.type("hush\r");
+    await terminal.shows("Out[3]: ('Ada', 'hush')");
+    expect(terminal.stdout.split("hush")).toHaveLength(2);
+    await terminal.shows("In [4]: ");
+    terminal.type("input('Mo' + 're? ')\r");
+    await terminal.shows("More? ");
+    terminal.type("\u0003");
+    await terminal.shows("KeyboardInterrupt");
+    await terminal.shows("In [5]: ");
+    terminal.type("\u0004");
+    expect((await terminal.finished).status).toBe(0);
+    const history = await readFile(join(state, "ipybox/history"), "utf8");
+    expect(history).toContain("a_long_name + 1\n");
+    expect(history).not.toMatch(/^(?:Ada|hush)$/m);
+  });
+
   it("remembers what was typed in the session before", async () => {
     verifies("CLI-01");
     const state = await temporaryDirectory();

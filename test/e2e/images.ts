@@ -1,8 +1,7 @@
-import Docker from "dockerode";
 import { afterAll } from "vitest";
 import { DEFAULTS } from "../../src/options.ts";
+import { docker, hasImage, inspect, removeImages } from "../integration/docker.ts";
 
-const docker = new Docker();
 const tags = new Set<string>();
 const containers = new Set<string>();
 
@@ -23,13 +22,9 @@ export async function tagDefaultImage(name: string): Promise<string> {
 
 /** What the daemon knows of an image; undefined when it has none of that name. */
 export async function findImage(tag: string): Promise<{ readonly id: string; readonly sizeBytes: number } | undefined> {
-  try {
-    const { Id, Size } = await docker.getImage(tag).inspect();
-    return { id: Id, sizeBytes: Size };
-  } catch (error) {
-    if ((error as { statusCode?: number }).statusCode === 404) return undefined;
-    throw error;
-  }
+  if (!(await hasImage(tag))) return undefined;
+  const { Id, Size } = await docker.getImage(tag).inspect();
+  return { id: Id, sizeBytes: Size };
 }
 
 /** Creates a container that this tool knows nothing of, and gives its id. */
@@ -41,12 +36,10 @@ export async function createForeignContainer(image: string): Promise<string> {
 
 /** Whether the daemon has a container of that id. */
 export async function hasContainer(id: string): Promise<boolean> {
-  return (await docker.listContainers({ all: true })).some((container) => container.Id === id);
+  return (await inspect(id)) !== undefined;
 }
 
 afterAll(async () => {
   for (const id of containers) await docker.getContainer(id).remove({ force: true });
-  for (const tag of tags) {
-    if ((await findImage(tag)) !== undefined) await docker.getImage(tag).remove();
-  }
+  await removeImages(...tags);
 });

@@ -9,13 +9,8 @@ import { type Finished, RunningProcess } from "./cli.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-const EXAMPLE = `import { ExecutionClient, ExecutionContainer } from "ipybox";
-
-await using container = await ExecutionContainer.create();
-await using client = await ExecutionClient.connect({ port: container.port });
-const result = await client.execute("print('Hello, world!')");
-console.log(\`Output: \${result.text}\`);
-`;
+/** The first example of the README. */
+const EXAMPLE = /```ts\n([^]*?)```/.exec(readFileSync(join(ROOT, "README.md"), "utf8"))?.[1] ?? "";
 
 const STRICT = { strict: true, module: "nodenext", moduleResolution: "nodenext", target: "es2022", noEmit: true };
 
@@ -29,8 +24,8 @@ beforeAll(async () => {
   const [description] = JSON.parse(stdout) as (typeof packed)[];
   if (description === undefined) throw new Error("nothing was packed");
   packed = description;
-  await writeFile(join(directory, "package.json"), '{ "private": true, "type": "module" }');
-  await writeFile(join(directory, "basic-usage.ts"), EXAMPLE);
+  await writeFile(join(directory, "package.json"), '{ "private": true }');
+  await writeFile(join(directory, "hello.mts"), EXAMPLE);
   const tools = ["typescript", "tsx", "@types/node"].map((name) => `${name}@${installedVersion(name)}`);
   await npm(directory, "install", "--no-audit", "--no-fund", `./${packed.filename}`, ...tools);
 });
@@ -61,19 +56,19 @@ describe("the packed package", () => {
   ])("has types that fit a strict program $name", async ({ options }) => {
     verifies("DOC-01");
     const compilerOptions = { ...STRICT, ...options };
-    await writeFile(join(directory, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+    await writeFile(join(directory, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.mts"] }));
     expect(await run(directory, "npx", ["tsc", "-p", "."])).toEqual({ status: 0, stdout: "", stderr: "" });
-    await writeFile(join(directory, "wrong.ts"), EXAMPLE.replace("result.text", "result.texts"));
+    await writeFile(join(directory, "wrong.mts"), EXAMPLE.replace("result.text", "result.texts"));
     const wrong = await run(directory, "npx", ["tsc", "-p", "."]);
-    await rm(join(directory, "wrong.ts"));
+    await rm(join(directory, "wrong.mts"));
     expect(wrong.status).not.toBe(0);
     expect(wrong.stdout).toContain("'texts'");
   });
 
-  it("runs the first example", async () => {
+  it("runs the first example of the README", async () => {
     verifies("DOC-01", "EXEC-01");
     const expected = { status: 0, stdout: "Output: Hello, world!\n", stderr: "" };
-    expect(await run(directory, "npx", ["tsx", "basic-usage.ts"])).toEqual(expected);
+    expect(await run(directory, "npx", ["tsx", "hello.mts"])).toEqual(expected);
   });
 
   it("brings the command line", async () => {
