@@ -43,6 +43,7 @@ export const BUSY = 0.1;
 function section({ name, title, about }: Scenario, result: Result, newest: string | undefined): string {
   const { figures, notes = [], takenOn, busyBefore } = result;
   const remarks = [...provisional(busyBefore), ...notes];
+  const older = takenOn === newest ? "" : ` Taken on ${takenOn}.`;
   return [
     `## ${title}`,
     "",
