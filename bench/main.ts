@@ -7,9 +7,9 @@ import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
 import { ownerLabel } from "./bench.ts";
 import { containersWith, LABEL, removeContainers } from "./docker.ts";
-import { describeMachine } from "./machine.ts";
+import { busyShare, describeMachine } from "./machine.ts";
 import { prepare, removeImages } from "./preparation.ts";
-import { writeReport } from "./report.ts";
+import { BUSY, writeReport } from "./report.ts";
 import { addResults, type Result, writeResults } from "./results.ts";
 import { isReached, type Scenario } from "./scenario.ts";
 import type { Answer } from "./scenario-process.ts";
@@ -61,12 +61,14 @@ async function main(scenarios: readonly Scenario[]): Promise<number> {
   for (const scenario of scenarios) {
     if (interruption.signal.aborted) return 130;
     log(`\n${scenario.name}: ${scenario.title}`);
+    const busyBefore = await busyShare();
+    if (busyBefore >= BUSY) log(`  (other programs have ${Math.round(busyBefore * 100)} % of the processors in use)`);
     const scenarioStartedAt = performance.now();
     const answer = await runScenario(scenario);
     if (answer.kind === "outcome") {
       const { figures, goals, notes = [] } = answer.outcome;
       for (const line of [...figureLines(figures), ...goalLines(goals), ...notes.map((note) => `  note: ${note}`)]) log(line);
-      found[scenario.name] = { takenOn: new Date().toISOString().slice(0, 10), ...answer.outcome };
+      found[scenario.name] = { takenOn: new Date().toISOString().slice(0, 10), busyBefore, ...answer.outcome };
     } else {
       log(`  FAILED: ${answer.reason}`);
     }
