@@ -154,7 +154,8 @@ export class ExecutionClient {
 
   /**
    * An execution of this kernel, whoever has submitted it: all of its output that is still kept (16 MiB and 10 minutes at least),
-   * or what has a sequence from `fromSequence` on, and then what follows. `result.lostBytes` tells how much is gone.
+   * or what has a sequence from `fromSequence` on, and then what follows. `result.lostBytes` tells how much is gone;
+   * when what has `fromSequence` is gone itself, all that came before it is counted, too.
    * An unknown id rejects with `execution_not_found`.
    */
   executionById(id: string, options: { readonly fromSequence?: number | undefined } = {}): Execution {
@@ -298,6 +299,7 @@ export class ExecutionClient {
           const output = this.#late.read(frame);
           if (output !== undefined) this.#emitter.emit("lateOutput", output);
         },
+        onGap: () => this.#late.gap(),
         onLost: (error) => (this.#state = { kind: "lost", error }),
       },
     );

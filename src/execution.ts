@@ -14,7 +14,7 @@ import { type Decoded, MessageDecoder } from "./message-decoder.ts";
 import { DEFAULTS } from "./options.ts";
 import { OutputCollector } from "./outputs.ts";
 import type { ExecutionEvent, InputRequestEvent } from "./protocol/events.ts";
-import { type Frame, FrameFlag } from "./protocol/frame.ts";
+import { endsExecution, type Frame, FrameFlag, FrameKind } from "./protocol/frame.ts";
 import type { Request } from "./protocol/requests.ts";
 import { ExecutionResult } from "./result.ts";
 import { executionId, type Pending, requestsToEnd } from "./session.ts";
@@ -61,6 +61,8 @@ export class Execution implements Pending {
   #error: Extract<ExecutionEvent, { type: "error" }> | undefined;
   #executionCount: number | null = null;
   #freshKernel = false;
+  /** Bytes of output that have come or are known to be gone. */
+  #receivedBytes = 0;
   #lostBytes = 0;
   #lastSequence = 0;
 
@@ -191,20 +193,29 @@ export class Execution implements Pending {
   receive(frame: Frame): void {
     if (this.#settled) return;
     this.#lastSequence = frame.sequence;
+    const isOutput = frame.kind !== FrameKind.lifecycle && (frame.flags & FrameFlag.last) === 0;
+    if (isOutput) this.#receivedBytes += frame.payload.length;
+    const bytes = frame.payload.length + (frame.kind === FrameKind.message ? this.#decoder.unfinishedBytes : 0);
     let message: Decoded | undefined;
     try {
       message = this.#decoder.decode(frame);
-      if (message !== undefined) this.#take(message, frame.payload.length);
+      if (message !== undefined) this.#take(message, bytes);
     } catch (cause) {
       this.fail(new IpyboxError("protocol_violation", "The kernel sent what is no message; reset it.", { cause }));
       return;
     }
-    if ((frame.flags & FrameFlag.last) !== 0) this.#end();
+    // The start of its last message may be gone: then the agent sends it again.
+    if (message !== undefined && endsExecution(frame.flags)) this.#end();
   }
 
-  /** @internal Output that is gone for good. */
-  lost(bytes: number): void {
-    this.#lostBytes += bytes;
+  /** @internal Output is gone for good before the next frame. */
+  gap(bytes: number): void {
+    const missed = bytes - this.#receivedBytes;
+    if (missed <= 0) return;
+    for (const event of this.#decoder.end()) this.#publish(event, 0);
+    this.#decoder.gap();
+    this.#lostBytes += missed;
+    this.#receivedBytes = bytes;
   }
 
   /** @internal Settles the execution with an error; what comes later is not for it. */
@@ -220,7 +231,7 @@ export class Execution implements Pending {
     return new ExecutionResult(this.#collector, {
       executionCount: this.#executionCount,
       freshKernel: this.#freshKernel,
-      lostBytes: this.#lostBytes,
+      lostBytes: this.#lostBytes + this.#decoder.lostBytes,
     });
   }
 
@@ -245,6 +256,15 @@ export class Execution implements Pending {
         return;
       case "kernel_died":
         this.fail(this.#expired ? this.#timeoutError(true) : new KernelDiedError(message, this.snapshot()));
+        return;
+      case "execution_lost":
+        this.fail(
+          new IpyboxError(
+            "output_lost",
+            `Execution ${this.id} has ended while the connection was down, and how it ended is not known any more.`,
+            { details: { executionId: this.id } },
+          ),
+        );
         return;
       case "stream":
       case "display_data":

@@ -29,6 +29,11 @@ export class LateOutputs {
     }
   }
 
+  /** Frames are missing before the next one. */
+  gap(): void {
+    this.#decoders.clear();
+  }
+
   #decoder(execution: number): MessageDecoder {
     const decoder = this.#decoders.get(execution) ?? new MessageDecoder();
     this.#decoders.delete(execution);

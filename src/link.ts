@@ -39,8 +39,10 @@ export interface LinkOptions {
 export interface LinkEvents {
   /** A frame of the kernel's sequence, each once and in order. */
   onFrame(frame: Frame): void;
-  /** `lostBytes` of output were too much for the agent to keep while the connection was down. */
-  onReconnected(lostBytes: number): void;
+  /** What was sent before may not have arrived. */
+  onReconnected(): void;
+  /** Output was too much for the agent to keep: so many bytes of each execution are gone before the next frame, seen or not. */
+  onGap(gone: ReadonlyMap<number, number>): void;
   /** The agent knows no execution of that number. */
   onNotFound(number: number): void;
   /** The connection is gone for good. */
@@ -55,9 +57,7 @@ export class Link {
   #socket: WebSocket | undefined;
   #after: number | "latest";
   #sequence = 0;
-  /** Bytes of all payloads up to that sequence. */
-  #position = 0;
-  #opened = false;
+  #gone: ReadonlyMap<number, number> | undefined;
   #events: LinkEvents | undefined;
   /** What came together with the agent's first frame. */
   #early: Buffer[] = [];
@@ -121,8 +121,8 @@ export class Link {
     socket.terminate();
   }
 
-  /** Gives how many bytes of output were lost since the last connection. Frames wait until `#flow()`. */
-  async #connect(timeoutMs: number, create?: LinkOptions["create"], signal?: AbortSignal): Promise<number> {
+  /** Frames wait until `#flow()`. */
+  async #connect(timeoutMs: number, create?: LinkOptions["create"], signal?: AbortSignal): Promise<void> {
     const { host, port, token, kernelId } = this.#target;
     const query = new URLSearchParams({ client: this.#client, after: String(this.#after) });
     if (create !== undefined) {
@@ -145,18 +145,17 @@ export class Link {
     socket.once("upgrade", ({ socket: wire }) => (this.#pulse = new Pulse(wire)));
     const given = signal === undefined ? [] : [signal];
     const ready = await handshake(socket, this.#target, timeoutMs, AbortSignal.any([this.#ended.signal, ...given]));
-    const lostBytes = this.#opened ? Math.max(0, ready.position - this.#position) : 0;
-    this.#opened = true;
+    this.#gone = ready.gone === undefined ? undefined : new Map(ready.gone);
     this.#after = this.#sequence = ready.nextSequence - 1;
-    this.#position = ready.position;
     this.#socket = socket;
     this.#early = early;
     receive = (data) => this.#receive(data);
     socket.on("close", () => void this.#reconnect());
-    return lostBytes;
   }
 
   #flow(): void {
+    if (this.#gone !== undefined) this.#events?.onGap(this.#gone);
+    this.#gone = undefined;
     for (const data of this.#early.splice(0)) this.#receive(data);
     if (!this.#paused) this.#socket?.resume();
   }
@@ -170,7 +169,6 @@ export class Link {
           if (frame.sequence > this.#sequence + 1)
             throw new RangeError(`${this.#sequence + 1} was to come, not ${frame.sequence}`);
           this.#after = this.#sequence = frame.sequence;
-          this.#position += frame.payload.length;
           this.#events?.onFrame(frame);
         }
       }
@@ -201,8 +199,8 @@ export class Link {
       await delay(RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)], undefined, { ref: false });
       if (this.#closed) return;
       try {
-        const lostBytes = await this.#connect(RETRY_TIMEOUT_MS);
-        this.#events?.onReconnected(lostBytes);
+        await this.#connect(RETRY_TIMEOUT_MS);
+        this.#events?.onReconnected();
         this.#flow();
         return;
       } catch (error) {

@@ -6,7 +6,7 @@ import { MessageDecoder } from "./message-decoder.ts";
 import { DEFAULTS } from "./options.ts";
 import { OutputCollector } from "./outputs.ts";
 import type { Answer } from "./protocol/answers.ts";
-import { type Frame, FrameFlag } from "./protocol/frame.ts";
+import { endsExecution, type Frame } from "./protocol/frame.ts";
 import type { Request } from "./protocol/requests.ts";
 import { ExecutionResult } from "./result.ts";
 import { executionId, type Pending, requestsToEnd, type Session } from "./session.ts";
@@ -51,6 +51,7 @@ export class Question implements Pending {
   static ask(session: Session, request: Request & { readonly execution: number }, options: QuestionOptions): Promise<Reply> {
     const question = new Question(session, request, options);
     session.submit(question);
+    session.drainBefore(question);
     return question.#reply.promise;
   }
 
@@ -66,11 +67,12 @@ export class Question implements Pending {
     if (this.#settled) return;
     try {
       const message = this.#decoder.decode(frame);
-      if (message !== undefined) this.#take(message);
+      if (message === undefined) return;
+      this.#take(message);
     } catch (cause) {
       this.fail(new IpyboxError("protocol_violation", "The kernel sent what is no message; reset it.", { cause }));
     }
-    if ((frame.flags & FrameFlag.last) !== 0) this.fail(new IpyboxError("protocol_violation", "The kernel gave no answer."));
+    if (endsExecution(frame.flags)) this.fail(new IpyboxError("protocol_violation", "The kernel gave no answer."));
   }
 
   fail(error: unknown): void {
@@ -83,7 +85,9 @@ export class Question implements Pending {
 
   drain(): void {}
 
-  lost(): void {}
+  gap(): void {
+    this.#decoder.gap();
+  }
 
   #take(message: NonNullable<ReturnType<MessageDecoder["decode"]>>): void {
     switch (message.type) {

@@ -28,7 +28,7 @@ export function replayExecution(target: LinkTarget, number: number, options: Rep
       new IpyboxError("disconnected", `The client was disconnected before execution ${executionId(number)} was done.`),
     );
   };
-  const events = { onOther: () => undefined, onLost: (error: IpyboxError) => execution.fail(error) };
+  const events = { onOther: () => undefined, onGap: () => undefined, onLost: (error: IpyboxError) => execution.fail(error) };
   const run = async (): Promise<void> => {
     signal.addEventListener("abort", end, { once: true });
     try {

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { Link, type LinkOptions, type LinkTarget } from "./link.ts";
-import { type Frame, FrameFlag } from "./protocol/frame.ts";
+import { endsExecution, type Frame } from "./protocol/frame.ts";
 import type { Request } from "./protocol/requests.ts";
 import type { ExecutionResult } from "./result.ts";
 
@@ -22,8 +22,8 @@ export interface Pending {
   hold(held: boolean): void;
   /** Nobody reads it before its end: it must not hold up others. */
   drain(): void;
-  /** So many bytes of output are gone for good. */
-  lost(bytes: number): void;
+  /** Frames are gone for good before the next one; up to there, the agent had so many bytes of output of it, seen or not. */
+  gap(bytes: number): void;
   /** What has come so far, if it has a result. */
   snapshot?(): ExecutionResult;
 }
@@ -31,6 +31,8 @@ export interface Pending {
 export interface SessionEvents {
   /** A frame that belongs to nothing that is waited for. */
   onOther(frame: Frame): void;
+  /** Frames are missing before the next one. */
+  onGap(): void;
   onLost(error: IpyboxError): void;
 }
 
@@ -56,7 +58,11 @@ export class Session {
     if (first !== undefined) session.submit(first);
     link.start({
       onFrame: (frame) => session.#receive(frame),
-      onReconnected: (lostBytes) => session.#resubmit(lostBytes),
+      onReconnected: () => session.#resubmit(),
+      onGap: (gone) => {
+        for (const pending of session.#pending.values()) pending.gap(gone.get(pending.number) ?? 0);
+        events.onGap();
+      },
       onNotFound: (number) => {
         session.#pending.get(number)?.fail(notFound(number));
         session.#pending.delete(number);
@@ -94,7 +100,12 @@ export class Session {
   /** Stops output when some reader is behind, and lets it flow when none is. */
   balance(): void {
     let paused = false;
-    for (const pending of this.#pending.values()) paused ||= pending.full;
+    for (const { settled, full } of this.#pending.values()) {
+      if (settled) continue;
+      // Only the first: its end may come behind the output of later ones, when it is sent again.
+      paused = full;
+      break;
+    }
     if (paused === this.#paused) return;
     this.#paused = paused;
     this.#link.pause(paused);
@@ -114,14 +125,12 @@ export class Session {
       return;
     }
     pending.receive(frame);
-    const ended = (frame.flags & FrameFlag.last) !== 0 || pending.requests.length === 0;
+    const ended = endsExecution(frame.flags) || pending.requests.length === 0;
     if (pending.settled && ended) this.#pending.delete(frame.execution);
   }
 
   /** What the agent may not have got is sent again; it knows what it has seen. */
-  #resubmit(lostBytes: number): void {
-    const [running] = this.#pending.values();
-    if (lostBytes > 0) running?.lost(lostBytes);
+  #resubmit(): void {
     for (const { requests } of this.#pending.values()) for (const request of requests) this.#link.send(request);
   }
 

@@ -38,7 +38,8 @@ class Channel:
         self._slots = slots
         self._pid = _getpid()
         self._main = threading.get_ident()
-        self._message_lock = threading.Lock()
+        # Reentrant: a signal handler or a finalizer of the user's may show something at any point.
+        self._message_lock = threading.RLock()
         self._held: deque[bytes] = deque()
         self._deferring = False
         self._interrupted = False
@@ -89,17 +90,19 @@ class Channel:
         limit = frames.MAX_PAYLOAD
         if len(payload) <= limit:
             data = frames.frame(frames.MESSAGE, payload, execution, flags)
-            if holds:
-                self._held.append(data)
-            else:
-                self._send(data)
+            with self._message_lock:  # not between the parts of another thread's message
+                if holds:
+                    self._held.append(data)
+                else:
+                    self._send(data)
             return
         with self.uninterrupted(), self._message_lock:
             view = memoryview(payload)
             for start in range(0, len(payload), limit):
                 part = bytes(view[start : start + limit])
-                ends = start + limit >= len(payload)
-                self._send(frames.frame(frames.MESSAGE, part, execution, flags if ends else frames.MORE))
+                more = frames.MORE if start + limit < len(payload) else 0
+                continued = frames.CONTINUED if start else 0
+                self._send(frames.frame(frames.MESSAGE, part, execution, flags | more | continued))
 
     @contextlib.contextmanager
     def uninterrupted(self) -> Iterator[None]:

@@ -31,8 +31,9 @@ STARTED = 9
 RAW = 1  # written to the file descriptor, not by sys.stdout
 MORE = 2  # the next MESSAGE frame of this execution continues this one
 LATE = 4  # printed after the execution's reply
-LAST = 8  # nothing but late output follows
+LAST = 8  # the message that ends the execution, or a part of it; only late output follows
 FAILED = 16  # with LAST: the cell has failed
+CONTINUED = 32  # continues the MESSAGE frame of this execution before
 
 
 def frame(kind: int, payload: bytes, execution: int = 0, flags: int = 0) -> bytes:

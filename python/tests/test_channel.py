@@ -58,17 +58,52 @@ def test_raw_bytes_are_cut_anywhere(channel: Channel, wire: Wire) -> None:
     assert [len(payload) for _, _, _, payload in wire.frames()] == [frames.MAX_PAYLOAD, 1]
 
 
-def test_a_long_message_goes_in_parts_of_which_the_last_has_the_flags(channel: Channel, wire: Wire) -> None:
+def test_a_long_message_goes_in_parts_that_all_have_the_flags(channel: Channel, wire: Wire) -> None:
     content = {"type": "execute_reply", "status": "error", "evalue": "y" * (2 * frames.MAX_PAYLOAD)}
     channel.reply(9, content)
     parts = wire.frames()
     ends = frames.LAST | frames.FAILED
     assert [(kind, flags, execution) for kind, flags, execution, _ in parts] == [
-        (frames.MESSAGE, frames.MORE, 9),
-        (frames.MESSAGE, frames.MORE, 9),
-        (frames.MESSAGE, ends, 9),
+        (frames.MESSAGE, ends | frames.MORE, 9),
+        (frames.MESSAGE, ends | frames.MORE | frames.CONTINUED, 9),
+        (frames.MESSAGE, ends | frames.CONTINUED, 9),
     ]
     assert frames.decode_message(b"".join(payload for _, _, _, payload in parts)) == content
+
+
+def test_nothing_comes_between_the_parts_of_a_message(channel: Channel, wire: Wire) -> None:
+    # verifies: OUT-01
+    rounds = 50
+
+    def show(length: int) -> None:
+        current_execution.set(7)
+        for index in range(rounds):
+            content = {"type": "x", "text": "y" * length}
+            if index % 2:
+                channel.message(content)
+            else:
+                channel.value(content, [])
+
+    lengths = [10, 10, 4 * frames.MAX_PAYLOAD, 6 * frames.MAX_PAYLOAD]
+    threads = [threading.Thread(target=show, args=(length,)) for length in lengths]
+    for thread in threads:
+        thread.start()
+    messages: list[dict] = []
+    parts: list[bytes] = []
+    running = True
+    while running:
+        running = any(thread.is_alive() for thread in threads)
+        if not running:
+            channel.stream(frames.STDOUT, b"")  # a value that is held back leaves with it
+        for kind, flags, _, payload in wire.frames():
+            if kind != frames.MESSAGE:
+                continue
+            assert bool(flags & frames.CONTINUED) == bool(parts)
+            parts.append(payload)
+            if not flags & frames.MORE:
+                messages.append(frames.decode_message(b"".join(parts)))
+                parts.clear()
+    assert sorted(len(message["text"]) for message in messages) == sorted(lengths * rounds)
 
 
 def test_a_frame_waits_for_what_was_written_to_a_descriptor_before(channel: Channel, wire: Wire) -> None:

@@ -1,4 +1,4 @@
-import { encodeFrame, FrameFlag, FrameKind, HEADER_BYTES, writeSequence } from "../protocol/frame.ts";
+import { encodeFrame, endsExecution, FrameFlag, FrameKind, HEADER_BYTES, writeSequence } from "../protocol/frame.ts";
 import { Escalation } from "./escalation.ts";
 import { describeExit } from "./exit.ts";
 import type { ExitStatus, KernelProcess, KernelProcessEvents } from "./kernel-process.ts";
@@ -9,7 +9,7 @@ import { Output } from "./output.ts";
 const REMEMBERED_EXECUTIONS = 4_096;
 
 /** Longer ends of executions are not worth keeping twice. */
-const MAX_KEPT_END_BYTES = 8 * 1024;
+const MAX_KEPT_END_BYTES = 256 * 1024;
 
 /** Something to do for a client, in its turn. */
 export interface Task {
@@ -40,8 +40,8 @@ export class Kernel {
   #current: Task | undefined;
   /** Raw output between cells belongs to the last one. */
   #last = 0;
-  /** The current task's message goes on in its next frame. */
-  #unfinishedMessage = false;
+  /** What has come of the message that ends the current task. */
+  #end: { readonly sequence: number; readonly frames: Buffer[]; bytes: number } | undefined;
   #process: KernelProcess | undefined;
   #starting: Promise<void> | undefined;
   readonly #resetting = new Set<number>();
@@ -128,6 +128,7 @@ export class Kernel {
       const died = { type: "kernel_died", reason: "reset", exitCode: null, signal: null } as const;
       this.output.emit(died, this.#current.number, FrameFlag.last);
       this.#current = undefined;
+      this.#end = undefined;
     }
     try {
       await this.start();
@@ -198,24 +199,33 @@ export class Kernel {
       }
       const length = HEADER_BYTES + block.readUInt32LE(offset);
       writeSequence(block, offset, first + frames);
-      if (kind === FrameKind.message && execution === this.#current?.number) {
-        if ((flags & FrameFlag.last) !== 0) {
-          finished = { task: this.#current, failed: (flags & FrameFlag.failed) !== 0 };
-          const keep = !this.#unfinishedMessage && length <= MAX_KEPT_END_BYTES;
-          this.output.ended(execution, first + frames, keep ? Buffer.from(block.subarray(offset, offset + length)) : undefined);
-        }
-        this.#unfinishedMessage = (flags & FrameFlag.more) !== 0;
+      if (kind === FrameKind.message && (flags & FrameFlag.last) !== 0 && execution === this.#current?.number) {
+        this.#keepEnd(block.subarray(offset, offset + length), first + frames);
+        if (endsExecution(flags)) finished = { task: this.#current, failed: (flags & FrameFlag.failed) !== 0 };
       }
       frames += 1;
       offset += length;
+    }
+    if (finished !== undefined && this.#end !== undefined) {
+      const { sequence, frames, bytes } = this.#end;
+      this.output.ended(finished.task.number, {
+        sequence,
+        frames: bytes <= MAX_KEPT_END_BYTES ? Buffer.concat(frames) : undefined,
+      });
     }
     this.output.publish(block, frames);
     if (finished !== undefined) this.#finish(finished.task, finished.failed);
   }
 
+  #keepEnd(frame: Buffer, sequence: number): void {
+    this.#end ??= { sequence, frames: [], bytes: 0 };
+    this.#end.bytes += frame.length;
+    if (this.#end.bytes <= MAX_KEPT_END_BYTES) this.#end.frames.push(Buffer.from(frame));
+  }
+
   #finish(task: Task, failed: boolean): void {
     this.#current = undefined;
-    this.#unfinishedMessage = false;
+    this.#end = undefined;
     this.idleSince = Date.now();
     this.#escalation.end();
     if (failed && task.stopOnError) {

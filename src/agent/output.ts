@@ -1,16 +1,18 @@
-import { encodeMessageFrame, FrameFlag, writeSequence } from "../protocol/frame.ts";
+import { encodeJsonFrame, FrameFlag, FrameKind, frameLength, writeSequence } from "../protocol/frame.ts";
 import type { LifecycleMessage } from "../protocol/lifecycle.ts";
 import type { Connection } from "./connection.ts";
 import { ReplayBuffer } from "./replay.ts";
 
-/** The ends of so many executions are kept, should they be gone from the replay buffer. */
+/** The ends of so many executions are kept, as long as they have so many bytes, should they be gone from the replay buffer. */
 const REMEMBERED_ENDS = 256;
+const REMEMBERED_BYTES = 2 * 1024 * 1024;
 
-/** An execution's last frame. */
-interface End {
+/** The message that ends an execution. */
+export interface End {
+  /** Of its first frame. */
   readonly sequence: number;
-  /** Undefined when the frame is only the last part of a message. */
-  readonly frame: Buffer | undefined;
+  /** All of its frames; undefined when they are too long to be kept twice. */
+  readonly frames: Buffer | undefined;
 }
 
 /** All that a kernel gives: numbered, kept for a while, and sent to each of its clients. */
@@ -18,6 +20,7 @@ export class Output {
   readonly #replay = new ReplayBuffer();
   readonly #connections = new Set<Connection>();
   readonly #ends = new Map<number, End>();
+  #endBytes = 0;
   readonly #onBalance: () => void;
 
   /** `onBalance` is called when the clients may take more or less than before. */
@@ -27,7 +30,7 @@ export class Output {
 
   /** The sequence of the next frame. */
   get nextSequence(): number {
-    return this.#replay.end.sequence;
+    return this.#replay.nextSequence;
   }
 
   /** Whether some client reads slower than the kernel writes. */
@@ -39,8 +42,9 @@ export class Output {
   /** Sends a client what it misses since `after` (`latest`: nothing), then all that follows. */
   attach(connection: Connection, kernelId: string, after: number | "latest"): void {
     const sequence = after === "latest" ? this.nextSequence - 1 : after;
-    const start = this.#replay.startAfter(sequence);
-    connection.control({ type: "ready", kernelId, nextSequence: start.sequence, position: start.position });
+    const nextSequence = this.#replay.startAfter(sequence);
+    const gone = nextSequence > sequence + 1 ? [...this.#replay.gone] : undefined;
+    connection.control({ type: "ready", kernelId, nextSequence, gone });
     for (const block of this.#replay.after(sequence)) connection.send(block);
     this.#connections.add(connection);
     this.#onBalance();
@@ -65,27 +69,30 @@ export class Output {
 
   /** Sends a message of the agent's own. */
   emit(message: LifecycleMessage, execution: number, flags = 0): void {
-    const frame = encodeMessageFrame(message, execution, flags);
-    if ((flags & FrameFlag.last) !== 0) this.ended(execution, this.nextSequence, frame);
+    const frame = encodeJsonFrame(FrameKind.lifecycle, message, execution, flags);
+    if ((flags & FrameFlag.last) !== 0) this.ended(execution, { sequence: this.nextSequence, frames: frame });
     this.#send(frame);
   }
 
-  /** Remembers an execution's last frame. */
-  ended(execution: number, sequence: number, frame: Buffer | undefined): void {
-    this.#ends.set(execution, { sequence, frame });
-    if (this.#ends.size > REMEMBERED_ENDS) this.#ends.delete(this.#ends.keys().next().value as number);
+  /** Remembers how an execution ended. */
+  ended(execution: number, end: End): void {
+    this.#forget(execution);
+    this.#ends.set(execution, end);
+    this.#endBytes += end.frames?.length ?? 0;
+    while (this.#ends.size > REMEMBERED_ENDS || this.#endBytes > REMEMBERED_BYTES) {
+      this.#forget(this.#ends.keys().next().value as number);
+    }
   }
 
   /** Sends the end of an execution again, unless it is replayed anyway. */
   repeatEnd(execution: number): void {
     const end = this.#ends.get(execution);
-    if (end !== undefined && this.#replay.startAfter(end.sequence - 1).sequence <= end.sequence) return;
-    if (end?.frame === undefined) {
+    if (end !== undefined && this.#replay.startAfter(end.sequence - 1) <= end.sequence) return;
+    if (end?.frames === undefined) {
       this.emit({ type: "execution_lost" }, execution, FrameFlag.last);
     } else {
-      const frame = Buffer.from(end.frame);
-      this.ended(execution, this.nextSequence, frame);
-      this.#send(frame);
+      this.ended(execution, { sequence: this.nextSequence, frames: end.frames });
+      this.#send(Buffer.from(end.frames));
     }
   }
 
@@ -95,8 +102,17 @@ export class Output {
     this.#connections.clear();
   }
 
-  #send(frame: Buffer): void {
-    writeSequence(frame, 0, this.nextSequence);
-    this.publish(frame, 1);
+  #forget(execution: number): void {
+    this.#endBytes -= this.#ends.get(execution)?.frames?.length ?? 0;
+    this.#ends.delete(execution);
+  }
+
+  #send(block: Buffer): void {
+    let frames = 0;
+    for (let offset = 0; offset < block.length; frames += 1) {
+      writeSequence(block, offset, this.nextSequence + frames);
+      offset += frameLength(block, offset) as number;
+    }
+    this.publish(block, frames);
   }
 }

@@ -1,8 +1,11 @@
-import { frameLength, HEADER_BYTES, readSequence } from "../protocol/frame.ts";
+import { FrameFlag, FrameKind, frameLength, HEADER_BYTES, readSequence } from "../protocol/frame.ts";
 
 /** Bytes and time that output is kept for a client that comes back. */
 export const REPLAY_BYTES: number = 16 * 1024 * 1024;
 export const REPLAY_MS: number = 10 * 60 * 1000;
+
+/** Of so many executions it is known how much is gone. */
+const REMEMBERED_EXECUTIONS = 4_096;
 
 /** What is kept together is of about the same time. */
 const SLAB_MS = 10_000;
@@ -15,17 +18,9 @@ interface Block {
   bytes: Buffer;
   readonly first: number;
   last: number;
-  /** Bytes of all payloads before this block. */
-  readonly position: number;
   readonly begun: number;
   /** When its last frame came. */
   at: number;
-}
-
-/** A place in a kernel's output: a frame, and the bytes of all payloads before it. */
-export interface ReplayStart {
-  readonly sequence: number;
-  readonly position: number;
 }
 
 /** The last frames of a kernel, so that a client whose connection dropped misses nothing. */
@@ -35,23 +30,29 @@ export class ReplayBuffer {
   #bytes = 0;
   /** What the last block is a part of, when it can grow. */
   #slab: Buffer | undefined;
-  #end: ReplayStart = { sequence: 1, position: 0 };
+  #next = 1;
+  readonly #gone = new Map<number, number>();
 
-  /** Where the next frame will be. */
-  get end(): ReplayStart {
-    return this.#end;
+  /** The sequence of the next frame. */
+  get nextSequence(): number {
+    return this.#next;
+  }
+
+  /** How many bytes of output are not there any more, by execution. The ends of executions are no output. */
+  get gone(): ReadonlyMap<number, number> {
+    return this.#gone;
   }
 
   /** Keeps a block of whole frames, whose sequences go on from the last. */
   push(bytes: Buffer, frames: number, now: number = Date.now()): void {
-    const { sequence, position } = this.#end;
+    const first = this.#next;
+    this.#next += frames;
     if (!this.#append(bytes, frames, now)) {
       this.#slab = bytes.length < SLAB_BYTES / 2 ? Buffer.allocUnsafeSlow(SLAB_BYTES) : undefined;
       if (this.#slab !== undefined) bytes.copy(this.#slab);
       const kept = this.#slab?.subarray(0, bytes.length) ?? bytes;
-      this.#blocks.push({ bytes: kept, first: sequence, last: sequence + frames - 1, position, begun: now, at: now });
+      this.#blocks.push({ bytes: kept, first, last: this.#next - 1, begun: now, at: now });
     }
-    this.#end = { sequence: sequence + frames, position: position + bytes.length - frames * HEADER_BYTES };
     this.#bytes += bytes.length;
     while (this.#start < this.#blocks.length - 1) {
       const oldest = this.#blocks[this.#start] as Block;
@@ -59,6 +60,7 @@ export class ReplayBuffer {
       if (keep) break;
       this.#bytes -= oldest.bytes.length;
       this.#start += 1;
+      this.#forget(oldest.bytes);
     }
     if (this.#start > 1024 && this.#start > this.#blocks.length / 2) {
       this.#blocks = this.#blocks.slice(this.#start);
@@ -80,13 +82,9 @@ export class ReplayBuffer {
   }
 
   /** The oldest frame after `sequence` that is still there, or the next one. */
-  startAfter(sequence: number): ReplayStart {
+  startAfter(sequence: number): number {
     const block = this.#blocks[this.#find(sequence)];
-    if (block === undefined) return this.#end;
-    if (block.first > sequence) return { sequence: block.first, position: block.position };
-    const skipped = offsetAfter(block.bytes, sequence);
-    const frames = sequence + 1 - block.first;
-    return { sequence: sequence + 1, position: block.position + skipped - frames * HEADER_BYTES };
+    return block === undefined ? this.#next : Math.max(block.first, sequence + 1);
   }
 
   /** The frames after `sequence` that are still there, in blocks of whole frames. */
@@ -95,6 +93,21 @@ export class ReplayBuffer {
       const block = this.#blocks[index] as Block;
       yield block.first > sequence ? block.bytes : block.bytes.subarray(offsetAfter(block.bytes, sequence));
     }
+  }
+
+  /** Counts what is not kept any longer. */
+  #forget(bytes: Buffer): void {
+    for (let offset = 0; offset < bytes.length;) {
+      const payload = bytes.readUInt32LE(offset);
+      const [kind, flags] = [bytes[offset + 4] as number, bytes[offset + 5] as number];
+      const isOutput = kind !== FrameKind.lifecycle && (flags & (FrameFlag.last | FrameFlag.late)) === 0;
+      if (isOutput) {
+        const execution = bytes.readUInt32LE(offset + 8);
+        this.#gone.set(execution, (this.#gone.get(execution) ?? 0) + payload);
+      }
+      offset += HEADER_BYTES + payload;
+    }
+    while (this.#gone.size > REMEMBERED_EXECUTIONS) this.#gone.delete(this.#gone.keys().next().value as number);
   }
 
   /** Index of the first block that holds something after `sequence`. */

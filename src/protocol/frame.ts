@@ -35,6 +35,8 @@ export const FrameKind = {
   stale: 8,
   /** From the zygote to the agent, before a line of a cell runs in the process: its u32 id. */
   started: 9,
+  /** JSON from the agent about an execution, in its sequence, see `lifecycle.ts`. */
+  lifecycle: 10,
 } as const;
 
 export const FrameFlag = {
@@ -44,10 +46,12 @@ export const FrameFlag = {
   more: 2,
   /** Printed after the execution's reply. */
   late: 4,
-  /** Nothing but late output of the execution follows. */
+  /** The message that ends the execution, or a part of it: nothing but late output follows. */
   last: 8,
   /** With `last`: the cell has failed. */
   failed: 16,
+  /** Continues the message frame of the same execution before. */
+  continued: 32,
 } as const;
 
 export interface Frame {
@@ -74,12 +78,9 @@ export function encodeJsonFrame(kind: number, value: unknown, execution = 0, fla
   return encodeFrame(kind, Buffer.from(JSON.stringify(value)), execution, flags);
 }
 
-/** A message without buffers, as `messages.ts` describes it. */
-export function encodeMessageFrame(message: { readonly type: string }, execution: number, flags = 0): Buffer {
-  const json = Buffer.from(JSON.stringify(message));
-  const length = Buffer.allocUnsafe(4);
-  length.writeUInt32LE(json.length);
-  return encodeFrame(FrameKind.message, Buffer.concat([length, json]), execution, flags);
+/** Whether nothing but late output of the execution follows. */
+export function endsExecution(flags: number): boolean {
+  return (flags & (FrameFlag.last | FrameFlag.more)) === FrameFlag.last;
 }
 
 /** The bytes of the frame that starts at `offset`; undefined when its header is not complete. */

@@ -1,6 +1,8 @@
+import { z } from "zod";
+
 /**
- * Messages that the agent itself puts into a kernel's sequence. Their names are ipybox's own;
- * all others are Jupyter's (`messages.ts`).
+ * Messages that the agent itself puts into a kernel's sequence, in frames of a kind that no kernel can
+ * send. Their names are ipybox's own; all others are Jupyter's (`messages.ts`).
  */
 export type LifecycleMessage =
   /** The execution waits for others; its time does not count yet. */
@@ -25,4 +27,27 @@ export interface KernelDiedMessage {
   readonly signal: string | null;
   readonly limitBytes?: number | undefined;
   readonly peakBytes?: number | undefined;
+}
+
+const lifecycleMessage: z.ZodType<LifecycleMessage> = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("execution_queued") }),
+  z.object({ type: z.literal("execution_started") }),
+  z.object({ type: z.literal("kernel_restarted") }),
+  z.object({ type: z.literal("execution_aborted"), reason: z.enum(["stopOnError", "interrupted", "reset"]) }),
+  z.object({ type: z.literal("execution_lost") }),
+  z.object({ type: z.literal("kernel_start_failed"), message: z.string() }),
+  z.object({ type: z.literal("reset_reply") }),
+  z.object({
+    type: z.literal("kernel_died"),
+    reason: z.enum(["exited", "signalled", "oom", "reset"]),
+    exitCode: z.number().nullable(),
+    signal: z.string().nullable(),
+    limitBytes: z.number().optional(),
+    peakBytes: z.number().optional(),
+  }),
+]);
+
+/** Reads the payload of a `lifecycle` frame; throws when it isn't one. */
+export function decodeLifecycle(bytes: Buffer): LifecycleMessage {
+  return lifecycleMessage.parse(JSON.parse(bytes.toString()));
 }

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { type Answer, parseAnswer } from "./answers.ts";
 import type { ExecutionEvent } from "./events.ts";
-import type { LifecycleMessage } from "./lifecycle.ts";
 import type { Buffers } from "./requests.ts";
 
 /**
@@ -31,10 +30,10 @@ const payload = z.object({
   line_number: z.number().nullish(),
 });
 
-/** All that can come in the frames of an execution. */
-export type KernelMessage = ExecutionEvent | LifecycleMessage | Answer;
+/** What a kernel itself can tell. */
+export type KernelMessage = ExecutionEvent | Answer;
 
-const kernelMessage: z.ZodType<ExecutionEvent | LifecycleMessage> = z.discriminatedUnion("type", [
+const kernelMessage: z.ZodType<ExecutionEvent> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("execute_result"), execution_count: z.number(), ...display }),
   z.object({ type: z.literal("display_data"), ...display, transient }),
   z.object({ type: z.literal("update_display_data"), ...display, transient }),
@@ -47,21 +46,6 @@ const kernelMessage: z.ZodType<ExecutionEvent | LifecycleMessage> = z.discrimina
     execution_count: z.number(),
     payload: z.array(payload),
     ...z.object(exception).partial().shape,
-  }),
-  z.object({ type: z.literal("execution_queued") }),
-  z.object({ type: z.literal("execution_started") }),
-  z.object({ type: z.literal("kernel_restarted") }),
-  z.object({ type: z.literal("execution_aborted"), reason: z.enum(["stopOnError", "interrupted", "reset"]) }),
-  z.object({ type: z.literal("execution_lost") }),
-  z.object({ type: z.literal("kernel_start_failed"), message: z.string() }),
-  z.object({ type: z.literal("reset_reply") }),
-  z.object({
-    type: z.literal("kernel_died"),
-    reason: z.enum(["exited", "signalled", "oom", "reset"]),
-    exitCode: z.number().nullable(),
-    signal: z.string().nullable(),
-    limitBytes: z.number().optional(),
-    peakBytes: z.number().optional(),
   }),
 ]);
 

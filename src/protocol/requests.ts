@@ -83,8 +83,8 @@ export type Control =
       readonly kernelId: string;
       /** The sequence of the oldest frame that follows. */
       readonly nextSequence: number;
-      /** Bytes of all payloads before that frame, since the kernel was created. */
-      readonly position: number;
+      /** When frames are gone that the client has asked for: how many bytes of output each execution gave before that frame. */
+      readonly gone?: readonly (readonly [execution: number, bytes: number])[] | undefined;
     }
   /** The agent knows no execution of that number. */
   | { readonly type: "execution_not_found"; readonly execution: number }

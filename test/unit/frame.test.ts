@@ -4,7 +4,8 @@ import { describe, expect, test } from "vitest";
 import { FrameSplitter } from "../../src/agent/kernel-process.ts";
 import {
   encodeFrame,
-  encodeMessageFrame,
+  endsExecution,
+  encodeJsonFrame,
   FrameFlag,
   FrameKind,
   HEADER_BYTES,
@@ -14,6 +15,7 @@ import {
   readSequence,
   writeSequence,
 } from "../../src/protocol/frame.ts";
+import { decodeLifecycle } from "../../src/protocol/lifecycle.ts";
 import { decodeMessage } from "../../src/protocol/messages.ts";
 import { verifies } from "../requirements.ts";
 
@@ -120,11 +122,17 @@ describe("frames", () => {
     );
   });
 
-  test("of a message without bytes are read as that message", () => {
-    const bytes = encodeMessageFrame({ type: "kernel_restarted" }, 5, FrameFlag.last);
+  test("of the agent's own are read as what it has said", () => {
+    const bytes = encodeJsonFrame(FrameKind.lifecycle, { type: "kernel_restarted" }, 5, FrameFlag.last);
     const { payload, ...header } = readFrame(bytes, 0);
-    expect(header).toEqual({ kind: FrameKind.message, flags: FrameFlag.last, execution: 5, sequence: 0 });
-    expect(decodeMessage(payload)).toEqual({ type: "kernel_restarted" });
+    expect(header).toEqual({ kind: FrameKind.lifecycle, flags: FrameFlag.last, execution: 5, sequence: 0 });
+    expect(decodeLifecycle(payload)).toEqual({ type: "kernel_restarted" });
+  });
+
+  test("end an execution only with the last part of its last message", () => {
+    const { last, more, failed, continued, late } = FrameFlag;
+    expect([last, last | failed, last | continued].map(endsExecution)).toEqual([true, true, true]);
+    expect([0, more, late, last | more, last | more | continued].map(endsExecution)).toEqual([false, false, false, false, false]);
   });
 });
 

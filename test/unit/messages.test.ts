@@ -132,9 +132,39 @@ describe("the frames of an execution", () => {
       const decoder = new MessageDecoder();
       expect(decoder.decode(of(FrameKind.message, whole.subarray(0, at), FrameFlag.more))).toBeUndefined();
       expect(decoder.decode(of(FrameKind.stdout, Buffer.from("between")))).toMatchObject({ text: "between" });
-      expect(decoder.decode(of(FrameKind.message, whole.subarray(at)))).toMatchObject({ type: "display_data" });
-      expect(decoder.decode(of(FrameKind.message, payload('{"type":"kernel_restarted"}')))).toEqual({ type: "kernel_restarted" });
+      expect(decoder.unfinishedBytes).toBe(at);
+      expect(decoder.decode(of(FrameKind.lifecycle, Buffer.from('{"type":"execution_lost"}')))).toEqual({
+        type: "execution_lost",
+      });
+      expect(decoder.decode(of(FrameKind.message, whole.subarray(at), FrameFlag.continued))).toMatchObject({
+        type: "display_data",
+      });
+      expect(decoder.decode(of(FrameKind.message, payload('{"type":"set_reply","status":"ok"}')))).toMatchObject({
+        status: "ok",
+      });
+      expect(decoder.lostBytes).toBe(0);
     }
+  });
+
+  test("of which some are gone are counted, and not taken for what they are not", () => {
+    verifies("KERN-08");
+    const part = (flags: number): unknown => decoder.decode(of(FrameKind.message, Buffer.from("{}{}"), flags));
+    const decoder = new MessageDecoder();
+    expect(part(FrameFlag.more)).toBeUndefined();
+    decoder.gap();
+    expect(decoder.lostBytes).toBe(4);
+    expect(part(FrameFlag.more | FrameFlag.continued)).toBeUndefined();
+    expect(part(FrameFlag.continued)).toBeUndefined();
+    expect(decoder.lostBytes).toBe(12);
+    expect(part(FrameFlag.more)).toBeUndefined();
+    expect(decoder.decode(of(FrameKind.message, payload(JSON.stringify(display))))).toMatchObject(display);
+    expect(decoder.lostBytes).toBe(16);
+    expect(part(FrameFlag.last | FrameFlag.continued)).toBeUndefined();
+    expect(decoder.lostBytes).toBe(16);
+  });
+
+  test.each(["kernel_died", "execution_lost", "reset_reply"])("can't be a kernel's and say %s", (type) => {
+    expect(() => decode({ type, reason: "oom", exitCode: null, signal: null })).toThrow(Error);
   });
 
   test("give at their end what is left of both streams", () => {

@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { REPLAY_BYTES, REPLAY_MS, ReplayBuffer } from "../../src/agent/replay.ts";
-import { encodeFrame, readFrames, writeSequence } from "../../src/protocol/frame.ts";
+import { encodeFrame, FrameFlag, FrameKind, readFrames, writeSequence } from "../../src/protocol/frame.ts";
 import { verifies } from "../requirements.ts";
 
 /** Keeps `count` more frames, whose payloads have `bytes` bytes each, as one block. */
 function push(buffer: ReplayBuffer, count: number, { bytes = 1, now = 0 } = {}): void {
   const frames = Array.from({ length: count }, (_, index) => {
-    const frame = encodeFrame(1, Buffer.alloc(bytes));
-    writeSequence(frame, 0, buffer.end.sequence + index);
+    const frame = encodeFrame(1, Buffer.alloc(bytes), 7);
+    writeSequence(frame, 0, buffer.nextSequence + index);
     return frame;
   });
   buffer.push(Buffer.concat(frames), count, now);
@@ -21,18 +21,18 @@ describe("the output that is kept for a client that comes back", () => {
   test("is what follows the last frame that it has, also from the middle of a block", () => {
     verifies("KERN-08");
     const buffer = new ReplayBuffer();
-    expect(buffer.startAfter(0)).toEqual({ sequence: 1, position: 0 });
+    expect(buffer.startAfter(0)).toBe(1);
     expect(sequencesAfter(buffer, 0)).toEqual([]);
     push(buffer, 3, { bytes: 10 });
     push(buffer, 1, { bytes: 5 });
     push(buffer, 3, { bytes: 0 });
     const all = [1, 2, 3, 4, 5, 6, 7];
-    const positions = [0, 10, 20, 30, 35, 35, 35, 35];
     for (let sequence = 0; sequence <= 7; sequence += 1) {
       expect(sequencesAfter(buffer, sequence)).toEqual(all.slice(sequence));
-      expect(buffer.startAfter(sequence)).toEqual({ sequence: sequence + 1, position: positions[sequence] });
+      expect(buffer.startAfter(sequence)).toBe(sequence + 1);
     }
-    expect(buffer.startAfter(99)).toEqual(buffer.end);
+    expect(buffer.startAfter(99)).toBe(buffer.nextSequence);
+    expect([...buffer.gone]).toEqual([]);
   });
 
   test("is at least so many bytes, and hardly more; how much is gone can be told", () => {
@@ -44,9 +44,9 @@ describe("the output that is kept for a client that comes back", () => {
     expect(kept).toBeGreaterThanOrEqual(REPLAY_BYTES);
     expect(kept).toBeLessThan(REPLAY_BYTES + 2 * (size + 20));
     const start = buffer.startAfter(0);
-    expect(start.sequence).toBe(sequencesAfter(buffer, 0)[0]);
-    expect(start.position).toBe((start.sequence - 1) * size);
-    expect(buffer.startAfter(1)).toEqual(start);
+    expect(start).toBe(sequencesAfter(buffer, 0)[0]);
+    expect([...buffer.gone]).toEqual([[7, (start - 1) * size]]);
+    expect(buffer.startAfter(1)).toBe(start);
   });
 
   test("is hardly older than its time, but always the last block", () => {
@@ -61,13 +61,35 @@ describe("the output that is kept for a client that comes back", () => {
     expect(sequencesAfter(buffer, 0)).toEqual([5]);
   });
 
+  test("is counted by execution when it is gone; ends, late output and the agent's own words are none", () => {
+    verifies("KERN-08");
+    const buffer = new ReplayBuffer();
+    const of = (kind: number, execution: number, flags = 0): Buffer => encodeFrame(kind, Buffer.alloc(10), execution, flags);
+    const blocks = [
+      of(FrameKind.stdout, 1),
+      of(FrameKind.message, 1, FrameFlag.more),
+      of(FrameKind.message, 1, FrameFlag.continued),
+      of(FrameKind.message, 1, FrameFlag.last | FrameFlag.more),
+      of(FrameKind.message, 1, FrameFlag.last | FrameFlag.continued),
+      of(FrameKind.stdout, 1, FrameFlag.late),
+      of(FrameKind.lifecycle, 2),
+      of(FrameKind.stderr, 2, FrameFlag.raw),
+    ];
+    buffer.push(Buffer.concat(blocks), blocks.length, 0);
+    buffer.push(of(FrameKind.stdout, 3), 1, REPLAY_MS);
+    expect([...buffer.gone]).toEqual([
+      [1, 30],
+      [2, 10],
+    ]);
+  });
+
   test("stays right through thousands of small blocks", () => {
     const buffer = new ReplayBuffer();
     for (let second = 1; second <= 10_000; second += 1) push(buffer, 1, { now: second * 1_000 });
     // What came within ten seconds is kept and dropped together.
     const oldest = 10_000 - REPLAY_MS / 1_000 + 1;
-    expect(buffer.startAfter(0).sequence).toBeLessThanOrEqual(oldest);
-    expect(buffer.startAfter(0).sequence).toBeGreaterThan(oldest - 11);
+    expect(buffer.startAfter(0)).toBeLessThanOrEqual(oldest);
+    expect(buffer.startAfter(0)).toBeGreaterThan(oldest - 11);
     expect(sequencesAfter(buffer, 9_995)).toEqual([9_996, 9_997, 9_998, 9_999, 10_000]);
   });
 });
