@@ -1,7 +1,7 @@
 // `npm test`: set-up, then every check and every test. Its last line counts them all.
 // Node's own modules suffice, since nothing is installed yet.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -60,6 +60,7 @@ async function vitest(project) {
   try {
     const args = ["run", "--project", project, "--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
     const { status, output } = await run(bin("vitest"), args, { timeoutMs: TESTS_MS });
+    if (!existsSync(report)) return { passed: 0, failed: 1, output: `${output}\nvitest ended with ${status} and no report.` };
     const { numPassedTests: passed, numFailedTests, numPendingTests: skipped } = JSON.parse(readFileSync(report, "utf8"));
     // A file that can't be loaded, or an error outside of a test, has no test that could fail.
     const failed = Math.max(numFailedTests, status === 0 && passed > 0 ? 0 : 1);
@@ -100,7 +101,7 @@ function run(command, args, { timeoutMs, show = false }) {
       output += error.message;
       end(undefined);
     });
-    child.on("close", end);
+    child.on("close", (status, signal) => end(status ?? signal));
   });
 }
 
