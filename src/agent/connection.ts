@@ -6,11 +6,16 @@ import type { Control } from "../protocol/requests.ts";
 const HIGH_WATER_BYTES = 1024 * 1024;
 const LOW_WATER_BYTES = 256 * 1024;
 
+/** So much may be on its way: what is lost with a connection must still be there to be sent again. */
+const WINDOW_BYTES = 8 * 1024 * 1024;
+
 /** A client's WebSocket, from the agent's side. */
 export class Connection {
   readonly #socket: WebSocket;
   readonly #onDrain: () => void;
   #full = false;
+  #sentBytes = 0;
+  #receivedBytes = 0;
 
   constructor(socket: WebSocket, onDrain: () => void) {
     this.#socket = socket;
@@ -25,17 +30,29 @@ export class Connection {
   /** Sends a block of whole frames. */
   send(block: Uint8Array): void {
     if (this.#socket.readyState !== this.#socket.OPEN) return;
-    this.#socket.send(block, { binary: true }, () => {
-      if (this.#full && this.#socket.bufferedAmount < LOW_WATER_BYTES) {
-        this.#full = false;
-        this.#onDrain();
-      }
-    });
-    if (this.#socket.bufferedAmount > HIGH_WATER_BYTES) this.#full = true;
+    this.#sentBytes += block.length;
+    this.#socket.send(block, { binary: true }, () => this.#drain());
+    if (this.#socket.bufferedAmount > HIGH_WATER_BYTES || this.#onItsWay > WINDOW_BYTES) this.#full = true;
+  }
+
+  /** The client has told how much has arrived since the connection was made. */
+  received(bytes: number): void {
+    this.#receivedBytes = Math.min(Math.max(this.#receivedBytes, bytes), this.#sentBytes);
+    this.#drain();
   }
 
   control(control: Control): void {
     this.send(encodeJsonFrame(FrameKind.control, control));
+  }
+
+  get #onItsWay(): number {
+    return this.#sentBytes - this.#receivedBytes;
+  }
+
+  #drain(): void {
+    if (!this.#full || this.#socket.bufferedAmount >= LOW_WATER_BYTES || this.#onItsWay > WINDOW_BYTES / 2) return;
+    this.#full = false;
+    this.#onDrain();
   }
 
   /** Ends the connection; `code` tells the client why. */
