@@ -30,6 +30,8 @@ export class Kernels {
   readonly #zygote: Zygote;
   readonly #spec: KernelSpec;
   readonly #entries = new Map<string, Entry>();
+  /** When the last cell ended of kernels that have been removed. */
+  #removedIdleSince = 0;
 
   constructor(zygote: Zygote, spec: KernelSpec) {
     this.#zygote = zygote;
@@ -44,7 +46,7 @@ export class Kernels {
 
   /** When the last cell ended anywhere. */
   get idleSince(): number {
-    return Math.max(0, ...[...this.#entries.values()].map(({ kernel }) => kernel.idleSince));
+    return Math.max(this.#removedIdleSince, ...[...this.#entries.values()].map(({ kernel }) => kernel.idleSince));
   }
 
   has(id: string): boolean {
@@ -60,12 +62,7 @@ export class Kernels {
   /** Creates a kernel that is forked from a live one: `process`, which is about to be asked for it. */
   fork(id: string, parent: Kernel, process: KernelProcess): void {
     const { terms } = this.#entries.get(parent.id) as Entry;
-    const entry = this.#create(id, terms, (events) => process.fork(id, events));
-    // Nobody may ever come for it.
-    void entry.started.then(
-      () => this.#beginGrace(entry),
-      () => undefined,
-    );
+    this.#create(id, terms, (events) => process.fork(id, events));
   }
 
   /** Joins a client to a kernel until its socket closes. A client that comes again replaces its old connection. */
@@ -110,7 +107,10 @@ export class Kernels {
     const started = kernel.start(first);
     const entry: Entry = { kernel, terms, clients: new Map(), started, grace: undefined, idle: undefined };
     this.#entries.set(id, entry);
-    started.catch(() => this.#entries.delete(id));
+    started.then(
+      () => this.#beginGrace(entry), // who has asked for it may never come
+      () => this.#entries.delete(id),
+    );
     this.#watchIdle(entry);
     return entry;
   }
@@ -141,6 +141,7 @@ export class Kernels {
     clearTimeout(entry.grace);
     clearTimeout(entry.idle);
     this.#entries.delete(entry.kernel.id);
+    this.#removedIdleSince = Math.max(this.#removedIdleSince, entry.kernel.busy ? Date.now() : entry.kernel.idleSince);
     entry.kernel.close(code, reason);
   }
 }
