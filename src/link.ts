@@ -12,6 +12,9 @@ import { Pulse } from "./pulse.ts";
 /** How often it is looked whether a connection still lives. */
 const BEAT_MS = 500;
 
+/** How often a client gives a sign of life, also when it reads nothing. */
+const SIGN_MS = 5_000;
+
 /** How long a connection that dropped is tried again. */
 const RECONNECT_MS = 20_000;
 const RETRY_TIMEOUT_MS = 5_000;
@@ -69,6 +72,7 @@ export class Link {
   #toldBytes = 0;
   #paused = false;
   #pulse: Pulse | undefined;
+  #signAt = 0;
   #closed = false;
   /** Ends the attempt to connect that is under way. */
   readonly #ended = new AbortController();
@@ -239,11 +243,16 @@ export class Link {
 
   #beat(): void {
     const socket = this.#socket;
+    if (socket === undefined) return;
+    const now = performance.now();
     // While output is held back, nothing can come, and that says nothing.
-    if (socket === undefined || this.#paused) return;
-    const needed = this.#pulse?.check();
-    if (needed === "give up") socket.terminate();
-    else if (needed === "ask") socket.ping();
+    const needed = this.#paused ? "nothing" : this.#pulse?.check(now);
+    if (needed === "give up") {
+      socket.terminate();
+    } else if (needed === "ask" || now - this.#signAt >= SIGN_MS) {
+      this.#signAt = now;
+      socket.ping();
+    }
   }
 
   #end(): void {

@@ -9,6 +9,12 @@ const LOW_WATER_BYTES = 256 * 1024;
 /** So much may be on its way: what is lost with a connection must still be there to be sent again. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
 
+/** Clients give a sign of life every few seconds. One that gave none for so long has vanished, or is stopped in a debugger. */
+const VANISHED_AFTER_MS = 10 * 60 * 1000;
+
+/** Who holds up the output for others is waited for less long. */
+const HOLDS_UP_AFTER_MS = 30_000;
+
 /** A client's WebSocket, from the agent's side. */
 export class Connection {
   readonly #socket: WebSocket;
@@ -16,15 +22,22 @@ export class Connection {
   #full = false;
   #sentBytes = 0;
   #receivedBytes = 0;
+  #signAt: number = performance.now();
 
   constructor(socket: WebSocket, onDrain: () => void) {
     this.#socket = socket;
     this.#onDrain = onDrain;
+    for (const sign of ["message", "ping"] as const) socket.on(sign, () => (this.#signAt = performance.now()));
   }
 
   /** Whether the client reads slower than the kernel writes. */
   get full(): boolean {
     return this.#full;
+  }
+
+  /** Whether the client seems to have vanished; `alone` when nobody else waits for the kernel's output. */
+  hasVanished(alone: boolean, now: number = performance.now()): boolean {
+    return now - this.#signAt > (this.#full && !alone ? HOLDS_UP_AFTER_MS : VANISHED_AFTER_MS);
   }
 
   /** Sends a block of whole frames. */
@@ -43,6 +56,11 @@ export class Connection {
 
   control(control: Control): void {
     this.send(encodeJsonFrame(FrameKind.control, control));
+  }
+
+  /** Ends the connection at once. */
+  terminate(): void {
+    this.#socket.terminate();
   }
 
   get #onItsWay(): number {

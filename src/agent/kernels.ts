@@ -6,6 +6,9 @@ import type { KernelProcess } from "./kernel-process.ts";
 import { receive } from "./receive.ts";
 import type { Zygote } from "./zygote.ts";
 
+/** How often it is looked for clients that have vanished. */
+const LOOK_MS = 5_000;
+
 /** How long a kernel lives without those who need it. */
 export interface KernelTerms {
   /** After all of its clients have vanished without a word. */
@@ -18,7 +21,7 @@ interface Entry {
   readonly kernel: Kernel;
   readonly terms: KernelTerms;
   /** The connections of its clients, by the clients' own ids. */
-  readonly clients: Map<string, WebSocket>;
+  readonly clients: Map<string, Connection>;
   /** Resolves when the first process takes requests. */
   readonly started: Promise<void>;
   grace: NodeJS.Timeout | undefined;
@@ -36,6 +39,7 @@ export class Kernels {
   constructor(zygote: Zygote, spec: KernelSpec) {
     this.#zygote = zygote;
     this.#spec = spec;
+    setInterval(() => this.#endVanished(), LOOK_MS).unref();
   }
 
   /** Whether a cell runs or waits anywhere. */
@@ -76,8 +80,8 @@ export class Kernels {
     clearTimeout(entry.grace);
     // A connection that is dead, but not yet known to be, must not hold up the kernel's output.
     clients.get(client)?.terminate();
-    clients.set(client, socket);
     const connection: Connection = new Connection(socket, () => kernel.output.drained());
+    clients.set(client, connection);
     socket.on("message", (data) => {
       receive(data as Buffer, {
         kernel,
@@ -89,7 +93,7 @@ export class Kernels {
     socket.on("error", () => socket.terminate());
     socket.on("close", () => {
       kernel.output.detach(connection);
-      if (clients.get(client) !== socket) return;
+      if (clients.get(client) !== connection) return;
       clients.delete(client);
       this.#beginGrace(entry);
     });
@@ -99,6 +103,13 @@ export class Kernels {
   /** Removes all kernels; `code` and `reason` tell the clients why. */
   close(code: string, reason: string): void {
     for (const entry of this.#entries.values()) this.#remove(entry, code, reason);
+  }
+
+  /** Ends the connections of clients that have vanished without a word of their system's. */
+  #endVanished(): void {
+    for (const { clients } of this.#entries.values()) {
+      for (const connection of clients.values()) if (connection.hasVanished(clients.size === 1)) connection.terminate();
+    }
   }
 
   #create(id: string, terms: KernelTerms, first?: StartProcess): Entry {

@@ -6,15 +6,18 @@ import { verifies } from "../requirements.ts";
 const MIB = 1024 * 1024;
 
 /** A WebSocket of which the test says how much waits in it. */
-function fakeSocket(): { bufferedAmount: number; flush(): void; asSocket: WebSocket } {
+function fakeSocket(): { bufferedAmount: number; flush(): void; emit(name: string): void; asSocket: WebSocket } {
   const sent: (() => void)[] = [];
+  const listeners = new Map<string, () => void>();
   const socket = {
     readyState: 1,
     OPEN: 1,
     bufferedAmount: 0,
     send: (_: Uint8Array, __: object, callback: () => void) => sent.push(callback),
+    on: (name: string, listener: () => void) => listeners.set(name, listener),
   };
   return Object.assign(socket, {
+    emit: (name: string) => listeners.get(name)?.(),
     flush: () => sent.splice(0).forEach((callback) => callback()),
     asSocket: socket as unknown as WebSocket,
   });
@@ -60,5 +63,17 @@ describe("the agent's connection to a client", () => {
     connection.received(-5);
     for (let sent = 0; sent < 9; sent += 1) connection.send(Buffer.alloc(MIB));
     expect(connection.full).toBe(true);
+  });
+
+  it("takes a client for vanished that gave no sign for long, sooner when it holds up others", () => {
+    verifies("KERN-10");
+    const socket = fakeSocket();
+    const connection = new Connection(socket.asSocket, () => undefined);
+    const at = (seconds: number): number => performance.now() + seconds * 1000;
+    expect([connection.hasVanished(false, at(31)), connection.hasVanished(true, at(590))]).toEqual([false, false]);
+    expect(connection.hasVanished(true, at(601))).toBe(true);
+    for (let sent = 0; sent < 9; sent += 1) connection.send(Buffer.alloc(MIB));
+    expect([connection.hasVanished(false, at(29)), connection.hasVanished(false, at(31))]).toEqual([false, true]);
+    expect(connection.hasVanished(true, at(31))).toBe(false);
   });
 });
