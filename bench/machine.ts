@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { cpus, release, totalmem, type } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Bench } from "./bench.ts";
 import { docker } from "./docker.ts";
 
@@ -29,6 +30,20 @@ export async function describeMachine(bench: Bench): Promise<Machine> {
       "@jupyterlab/services": packageVersion(`${bench.packages}/node_modules/@jupyterlab/services/package.json`),
     },
   };
+}
+
+/** How much of all processors is in use by whatever runs, from 0 to 1, over a second. */
+export async function busyShare(): Promise<number> {
+  const before = processorTimes();
+  await delay(1_000);
+  const after = processorTimes();
+  return 1 - (after.idle - before.idle) / (after.all - before.all);
+}
+
+function processorTimes(): { readonly idle: number; readonly all: number } {
+  const times = cpus().map((cpu) => cpu.times);
+  const idle = times.reduce((sum, time) => sum + time.idle, 0);
+  return { idle, all: times.reduce((sum, time) => sum + time.user + time.nice + time.sys + time.irq, idle) };
 }
 
 async function imageVersions({ image, peersImage }: Bench): Promise<Readonly<Record<string, string>>> {

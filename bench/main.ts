@@ -1,14 +1,15 @@
 // Measures ipybox and its peers: `npm run bench -- [--quick] [--image TAG] [--clean] [SCENARIO…]`.
 import { fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import type { Bench } from "./bench.ts";
 import { ownerLabel } from "./bench.ts";
 import { containersWith, LABEL, removeContainers } from "./docker.ts";
-import { describeMachine } from "./machine.ts";
+import { busyShare, describeMachine } from "./machine.ts";
 import { prepare, removeImages } from "./preparation.ts";
-import { writeReport } from "./report.ts";
+import { BUSY, writeReport } from "./report.ts";
 import { addResults, type Result, writeResults } from "./results.ts";
 import { isReached, type Scenario } from "./scenario.ts";
 import type { Answer } from "./scenario-process.ts";
@@ -44,6 +45,10 @@ const bench: Bench = {
   quick: flags.quick,
 };
 
+/** The first signal ends what runs, so that it can be cleared away; nothing is written then. */
+const interruption = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => interruption.abort());
+
 if (flags.help) process.stdout.write(HELP);
 else process.exitCode = await main(chosen());
 
@@ -54,18 +59,22 @@ async function main(scenarios: readonly Scenario[]): Promise<number> {
   const machine = await describeMachine(bench);
   const found: Record<string, Result> = {};
   for (const scenario of scenarios) {
+    if (interruption.signal.aborted) return 130;
     log(`\n${scenario.name}: ${scenario.title}`);
+    const busyBefore = await busyShare();
+    if (busyBefore >= BUSY) log(`  (other programs have ${Math.round(busyBefore * 100)} % of the processors in use)`);
     const scenarioStartedAt = performance.now();
     const answer = await runScenario(scenario);
     if (answer.kind === "outcome") {
       const { figures, goals, notes = [] } = answer.outcome;
       for (const line of [...figureLines(figures), ...goalLines(goals), ...notes.map((note) => `  note: ${note}`)]) log(line);
-      found[scenario.name] = { takenOn: new Date().toISOString().slice(0, 10), ...answer.outcome };
+      found[scenario.name] = { takenOn: new Date().toISOString().slice(0, 10), busyBefore, ...answer.outcome };
     } else {
       log(`  FAILED: ${answer.reason}`);
     }
     log(`  (${seconds(scenarioStartedAt)} s)`);
   }
+  if (interruption.signal.aborted) return 130;
   if (!bench.quick) {
     const results = await addResults({ machine, scenarios: found });
     await writeResults(results);
@@ -86,14 +95,14 @@ async function runScenario({ name, limitMs }: Scenario): Promise<Answer> {
   const child = fork(fileURLToPath(new URL("scenario-process.ts", import.meta.url)), {
     execArgv: ["--import", import.meta.resolve("tsx"), "--expose-gc"],
   });
-  const interrupt = (): void => void child.kill("SIGKILL");
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  const kill = (): void => void child.kill("SIGKILL");
+  interruption.signal.addEventListener("abort", kill);
   try {
     return await new Promise<Answer>((resolve) => {
       const failed = (reason: string): void => resolve({ kind: "failure", reason });
       const deadline = setTimeout(() => {
         failed(`It was not done after ${limitMs / 1000} s.`);
-        child.kill("SIGKILL");
+        kill();
       }, limitMs);
       child.once("message", (message: Answer) => resolve(message));
       child.once("error", (error) => failed(String(error)));
@@ -104,9 +113,15 @@ async function runScenario({ name, limitMs }: Scenario): Promise<Answer> {
       child.send({ name, bench });
     });
   } finally {
-    process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-    for (const label of [ownerLabel(child.pid), `${LABEL}=${bench.run}`]) await removeContainers(await containersWith(label));
+    interruption.signal.removeEventListener("abort", kill);
+    await removeLeftovers(child.pid);
+    // A command of a process that was killed may have been about to start another one.
+    if (child.signalCode !== null) await delay(2_000).then(() => removeLeftovers(child.pid));
   }
+}
+
+async function removeLeftovers(pid: number | undefined): Promise<void> {
+  for (const label of [ownerLabel(pid), `${LABEL}=${bench.run}`]) await removeContainers(await containersWith(label));
 }
 
 function chosen(): readonly Scenario[] {

@@ -37,15 +37,27 @@ function sections(results: Results): readonly string[] {
   });
 }
 
-function section({ name, title, about }: Scenario, { figures, notes = [], takenOn }: Result, newest: string | undefined): string {
+/** From this share on, what other programs do shows in the figures. */
+export const BUSY = 0.1;
+
+function section({ name, title, about }: Scenario, result: Result, newest: string | undefined): string {
+  const { figures, notes = [], takenOn, busyBefore } = result;
+  const remarks = [...provisional(busyBefore), ...notes];
   const older = takenOn === newest ? "" : ` Taken on ${takenOn}.`;
   return [
     `## ${title}`,
     "",
     `${about}${older} \`npm run bench -- ${name}\``,
     ...(figures.length === 0 ? [] : ["", ...figureTable(figures)]),
-    ...(notes.length === 0 ? [] : ["", ...notes.map((note) => `- ${note}`)]),
+    ...(remarks.length === 0 ? [] : ["", ...remarks.map((remark) => `- ${remark}`)]),
   ].join("\n");
+}
+
+/** Says so when the figures can't be trusted. */
+function provisional(busyBefore: number | null): readonly string[] {
+  if (busyBefore === null) return ["**Provisional**: taken on a machine that did other work as well."];
+  if (busyBefore < BUSY) return [];
+  return [`**Provisional**: other programs had ${Math.round(busyBefore * 100)} % of the processors in use just before.`];
 }
 
 function machine(results: Results): string {

@@ -11,9 +11,12 @@ export interface Results {
   readonly scenarios: Readonly<Record<string, Result>>;
 }
 
-/** A scenario's outcome, and the day on which it was found. */
+/** A scenario's outcome, and the circumstances in which it was found. */
 export interface Result extends Outcome {
+  /** Day, ISO 8601. */
   readonly takenOn: string;
+  /** How much of the processors other programs had in use just before, from 0 to 1; null when that is not known. */
+  readonly busyBefore: number | null;
 }
 
 /** Adds to what earlier runs have found; that only holds while machine and versions are the same. */
@@ -26,10 +29,11 @@ export async function addResults(results: Results): Promise<Results> {
 
 /** Writes all figures with all their samples, one figure a line. */
 export async function writeResults({ machine, scenarios }: Results): Promise<void> {
-  const parts = Object.entries(scenarios).map(([name, { takenOn, goals, notes = [], figures }]) =>
+  const parts = Object.entries(scenarios).map(([name, { takenOn, busyBefore, goals, notes = [], figures }]) =>
     [
       `    ${json(name)}: {`,
       `      "takenOn": ${json(takenOn)},`,
+      `      "busyBefore": ${json(busyBefore)},`,
       `      "goals": [${list(goals)}],`,
       `      "notes": [${list(notes)}],`,
       `      "figures": [${list(figures)}]`,

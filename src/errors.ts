@@ -152,7 +152,13 @@ export class KernelDiedError extends IpyboxError {
 
   constructor(death: KernelDeath, result: ExecutionResult) {
     super("kernel_died", `${describeDeath(death)} All variables are lost; the next call runs in a fresh kernel.`, {
-      details: { ...death },
+      details: {
+        reason: death.reason,
+        exitCode: death.exitCode,
+        signal: death.signal,
+        limitBytes: death.limitBytes,
+        peakBytes: death.peakBytes,
+      },
     });
     this.reason = death.reason;
     this.exitCode = death.exitCode;

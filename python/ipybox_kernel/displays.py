@@ -132,6 +132,7 @@ class KernelDisplayHook(DisplayHook):
         data, metadata = self._bundle
         content = {"execution_count": self.prompt_count, "data": data, "metadata": metadata}
         if (shown := self._hooks.apply("execute_result", content)) is not None:
+            assert self.shell is not None
             # With other settings of IPython more may follow, and it may take its time.
             last = self.shell.ast_node_interactivity in ("last_expr", "last", "last_expr_or_assign")
             send = self.channel.value if last else self.channel.message

@@ -28,6 +28,7 @@ SOCKET_PATH = "/run/ipybox/zygote.sock"
 PLAIN_SOCKET_PATH = "/run/ipybox/plain-zygote.sock"
 _PRELOADED_MARK = "/run/ipybox/preloaded"
 _VENV_PACKAGES = f"/venv/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+_INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
 _REQUEST_TIMEOUT_S = 5
 _IDLE_S = 0.25
 
@@ -38,6 +39,8 @@ def main(plain: bool) -> None:
 
     os.umask(0o077)
     become_subreaper()
+    # Read when matplotlib is imported, which a preload does before any kernel has its environment.
+    os.environ["MPLBACKEND"] = _INLINE_BACKEND
     kernel = Kernel.warm()
     preload = Preload([] if plain else _preloads(), _VENV_PACKAGES)
     listener = _listen(PLAIN_SOCKET_PATH if plain else SOCKET_PATH)

@@ -17,6 +17,8 @@ export interface Task {
   /** What the kernel's process is sent. */
   readonly frame: Buffer;
   readonly stopOnError: boolean;
+  /** Whether it has a result, which tells that cells before it are forgotten. */
+  readonly isCell: boolean;
   /** Called right before the frame is sent. */
   readonly prepare?: (process: KernelProcess) => void;
 }
@@ -165,7 +167,7 @@ export class Kernel {
     }
     // Meanwhile it may have been reset, or ended with its process.
     if (this.#closed || this.#current !== task || this.#process === undefined) return;
-    if (this.#stateLost) {
+    if (this.#stateLost && task.isCell) {
       this.#stateLost = false;
       this.output.emit({ type: "kernel_restarted" }, task.number);
     }

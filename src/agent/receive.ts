@@ -46,6 +46,7 @@ function act(frame: Frame, recipient: Recipient): void {
         number,
         frame: encodeFrame(frame.kind, frame.payload, number),
         stopOnError: request.stopOnError === true,
+        isCell: true,
       });
       break;
     case "fork_request": {
@@ -55,6 +56,7 @@ function act(frame: Frame, recipient: Recipient): void {
         number,
         frame: encodeFrame(FrameKind.request, order, number),
         stopOnError: false,
+        isCell: false,
         prepare: (process) => recipient.fork(ids, process),
       });
       break;
@@ -74,7 +76,7 @@ function act(frame: Frame, recipient: Recipient): void {
       break;
     default:
       if (!QUESTION_TYPES.has(request.type)) throw new TypeError(`unknown request type ${JSON.stringify(request.type)}`);
-      kernel.enqueue({ number, frame: encodeFrame(frame.kind, frame.payload, number), stopOnError: false });
+      kernel.enqueue({ number, frame: encodeFrame(frame.kind, frame.payload, number), stopOnError: false, isCell: false });
   }
 }
 

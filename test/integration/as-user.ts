@@ -4,9 +4,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
+import { SOCKET } from "./docker.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const SOCKET = "/var/run/docker.sock";
 
 /**
  * Runs a program (an ES module that may import from "ipybox") as another user than root, and gives

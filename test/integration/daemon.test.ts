@@ -7,9 +7,9 @@ import { DockerEngine } from "../../src/engine/docker/docker-engine.ts";
 import { makeAuthority } from "../fakes/authority.ts";
 import { daemonOfVersion, fakeDaemon, tcpForwarder, tlsForwarder } from "../fakes/daemon.ts";
 import { verifies } from "../requirements.ts";
+import { SOCKET } from "./docker.ts";
 import { rejection } from "./sandbox.ts";
 
-const SOCKET = "/var/run/docker.sock";
 let directory: string;
 
 beforeAll(async () => {

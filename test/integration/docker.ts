@@ -5,8 +5,13 @@ import { connectDocker } from "../../src/engine/docker/connect.ts";
 import { resolveEndpoint } from "../../src/engine/docker/endpoint.ts";
 import { OWNER_LABEL } from "../../src/sandbox-spec.ts";
 
+const endpoint = resolveEndpoint();
+
 /** The daemon's own view, past everything that is tested. */
-export const docker: Docker = connectDocker(resolveEndpoint());
+export const docker: Docker = connectDocker(endpoint);
+
+/** The socket that the machine's daemon listens on. */
+export const SOCKET: string = endpoint.kind === "socket" ? endpoint.path : "/var/run/docker.sock";
 
 /** What `docker inspect` shows of a container, or undefined when there is none. */
 export async function inspect(id: string): Promise<Docker.ContainerInspectInfo | undefined> {

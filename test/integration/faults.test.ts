@@ -2,10 +2,9 @@ import { describe, expect, it } from "vitest";
 import { ExecutionContainer, ExecutionImage, IpyboxError } from "ipybox";
 import { type Fault, faultyDaemon } from "../fakes/faulty-daemon.ts";
 import { verifies } from "../requirements.ts";
-import { hasImage, ownContainers, removeImages } from "./docker.ts";
+import { SOCKET, hasImage, ownContainers, removeImages } from "./docker.ts";
 import { rejection } from "./sandbox.ts";
 
-const SOCKET = "/var/run/docker.sock";
 const ALL: readonly Fault[] = ["refuse", "half", "nonsense", "stall", "drop"];
 
 /** Each request of a start, and what of it can go wrong. Some answers have nothing in them to look at. */

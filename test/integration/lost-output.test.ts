@@ -98,12 +98,19 @@ describe("output that is more than the agent keeps", () => {
     expect(lostBytes).toBeGreaterThan(20_000_000);
     const shown = outputs.map((output) => (output.kind === "display" ? output.data["application/x-test"] : undefined));
     const last = shown.slice(-15);
-    last.forEach((bytes, index) => expect(Buffer.from(bytes as Uint8Array).equals(Buffer.alloc(1_000_000, 25 + index))).toBe(true));
+    last.forEach((bytes, index) =>
+      expect(Buffer.from(bytes as Uint8Array).equals(Buffer.alloc(1_000_000, 25 + index))).toBe(true),
+    );
   });
 
   it.each([
     ["a failure", "raise KeyError('why')", ExecutionError, { errorName: "KeyError" }],
-    ["a failure with a long traceback", "def f(n): return f(n - 1) if n else 1 / 0\nf(60)", ExecutionError, { errorName: "ZeroDivisionError" }],
+    [
+      "a failure with a long traceback",
+      "def f(n): return f(n - 1) if n else 1 / 0\nf(60)",
+      ExecutionError,
+      { errorName: "ZeroDivisionError" },
+    ],
     ["a death", "import os; os._exit(3)", KernelDiedError, { reason: "exited", exitCode: 3 }],
   ] as const)("does not take with it the outcome of an earlier cell: %s", async (_, end, type, facts) => {
     verifies("KERN-08", "KERN-05");

@@ -133,9 +133,15 @@ describe("the frames of an execution", () => {
       expect(decoder.decode(of(FrameKind.message, whole.subarray(0, at), FrameFlag.more))).toBeUndefined();
       expect(decoder.decode(of(FrameKind.stdout, Buffer.from("between")))).toMatchObject({ text: "between" });
       expect(decoder.unfinishedBytes).toBe(at);
-      expect(decoder.decode(of(FrameKind.lifecycle, Buffer.from('{"type":"execution_lost"}')))).toEqual({ type: "execution_lost" });
-      expect(decoder.decode(of(FrameKind.message, whole.subarray(at), FrameFlag.continued))).toMatchObject({ type: "display_data" });
-      expect(decoder.decode(of(FrameKind.message, payload('{"type":"set_reply","status":"ok"}')))).toMatchObject({ status: "ok" });
+      expect(decoder.decode(of(FrameKind.lifecycle, Buffer.from('{"type":"execution_lost"}')))).toEqual({
+        type: "execution_lost",
+      });
+      expect(decoder.decode(of(FrameKind.message, whole.subarray(at), FrameFlag.continued))).toMatchObject({
+        type: "display_data",
+      });
+      expect(decoder.decode(of(FrameKind.message, payload('{"type":"set_reply","status":"ok"}')))).toMatchObject({
+        status: "ok",
+      });
       expect(decoder.lostBytes).toBe(0);
     }
   });
