@@ -317,7 +317,8 @@ export class ExecutionClient {
         return client;
       } catch (error) {
         const failed = error instanceof IpyboxError && error.code === "connect_failed";
-        if (!failed || performance.now() - startedAt > (options.connectTimeoutMs ?? DEFAULTS.connectTimeoutMs)) throw error;
+        const late = performance.now() - startedAt > (options.connectTimeoutMs ?? DEFAULTS.connectTimeoutMs);
+        if (!failed || late || this.#state.kind !== "connected") throw error;
         await delay(JOIN_AGAIN_MS);
       }
     }

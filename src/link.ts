@@ -6,8 +6,14 @@ import { handshake, isRefused } from "./handshake.ts";
 import { KERNELS_PATH } from "./protocol/agent-config.ts";
 import { encodeFrame, encodeJsonFrame, type Frame, FrameKind, readFrames } from "./protocol/frame.ts";
 import { encodeMessage } from "./protocol/messages.ts";
-import type { Control, Request } from "./protocol/requests.ts";
+import { type Control, RECEIPT_BYTES, type Request } from "./protocol/requests.ts";
 import { Pulse } from "./pulse.ts";
+
+/** How often it is looked whether a connection still lives. */
+const BEAT_MS = 500;
+
+/** How often a client gives a sign of life, also when it reads nothing. */
+const SIGN_MS = 5_000;
 
 /** How long a connection that dropped is tried again. */
 const RECONNECT_MS = 20_000;
@@ -61,8 +67,12 @@ export class Link {
   #events: LinkEvents | undefined;
   /** What came together with the agent's first frame. */
   #early: Buffer[] = [];
+  /** Bytes that came since the connection was made, and how many of them the agent was told of. */
+  #receivedBytes = 0;
+  #toldBytes = 0;
   #paused = false;
   #pulse: Pulse | undefined;
+  #signAt = 0;
   #closed = false;
   /** Ends the attempt to connect that is under way. */
   readonly #ended = new AbortController();
@@ -77,7 +87,7 @@ export class Link {
   static async open(target: LinkTarget, options: LinkOptions): Promise<Link> {
     const link = new Link(target, options.after);
     await link.#connect(options.timeoutMs, options.create, options.signal);
-    link.#heartbeat = setInterval(() => link.#beat(), 1_000).unref();
+    link.#heartbeat = setInterval(() => link.#beat(), BEAT_MS).unref();
     return link;
   }
 
@@ -149,6 +159,7 @@ export class Link {
     this.#after = this.#sequence = ready.nextSequence - 1;
     this.#socket = socket;
     this.#early = early;
+    this.#receivedBytes = this.#toldBytes = 0;
     receive = (data) => this.#receive(data);
     socket.on("close", () => void this.#reconnect());
   }
@@ -175,6 +186,10 @@ export class Link {
     } catch (cause) {
       this.#lose(new IpyboxError("protocol_violation", "The agent sent what is no frame, or not the next.", { cause }));
     }
+    this.#receivedBytes += data.length;
+    if (this.#receivedBytes - this.#toldBytes < RECEIPT_BYTES) return;
+    this.#toldBytes = this.#receivedBytes;
+    this.send({ type: "received", bytes: this.#toldBytes });
   }
 
   #control(control: Control): void {
@@ -228,11 +243,16 @@ export class Link {
 
   #beat(): void {
     const socket = this.#socket;
+    if (socket === undefined) return;
+    const now = performance.now();
     // While output is held back, nothing can come, and that says nothing.
-    if (socket === undefined || this.#paused) return;
-    const needed = this.#pulse?.check();
-    if (needed === "give up") socket.terminate();
-    else if (needed === "ask") socket.ping();
+    const needed = this.#paused ? "nothing" : this.#pulse?.check(now);
+    if (needed === "give up") {
+      socket.terminate();
+    } else if (needed === "ask" || now - this.#signAt >= SIGN_MS) {
+      this.#signAt = now;
+      socket.ping();
+    }
   }
 
   #end(): void {

@@ -130,6 +130,7 @@ export class Kernel {
       this.#current = undefined;
       this.#end = undefined;
     }
+    this.idleSince = Date.now();
     try {
       await this.start();
       this.output.emit({ type: "reset_reply" }, number, FrameFlag.last);
@@ -137,6 +138,7 @@ export class Kernel {
       if (!this.#closed) this.output.emit({ type: "kernel_start_failed", message: messageOf(error) }, number, FrameFlag.last);
     }
     this.#resetting.delete(number);
+    this.idleSince = Date.now();
     void this.#next();
   }
 

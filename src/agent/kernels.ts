@@ -6,6 +6,9 @@ import type { KernelProcess } from "./kernel-process.ts";
 import { receive } from "./receive.ts";
 import type { Zygote } from "./zygote.ts";
 
+/** How often it is looked for clients that have vanished. */
+const LOOK_MS = 5_000;
+
 /** How long a kernel lives without those who need it. */
 export interface KernelTerms {
   /** After all of its clients have vanished without a word. */
@@ -18,7 +21,7 @@ interface Entry {
   readonly kernel: Kernel;
   readonly terms: KernelTerms;
   /** The connections of its clients, by the clients' own ids. */
-  readonly clients: Map<string, WebSocket>;
+  readonly clients: Map<string, Connection>;
   /** Resolves when the first process takes requests. */
   readonly started: Promise<void>;
   grace: NodeJS.Timeout | undefined;
@@ -30,10 +33,13 @@ export class Kernels {
   readonly #zygote: Zygote;
   readonly #spec: KernelSpec;
   readonly #entries = new Map<string, Entry>();
+  /** When the last cell ended of kernels that have been removed. */
+  #removedIdleSince = 0;
 
   constructor(zygote: Zygote, spec: KernelSpec) {
     this.#zygote = zygote;
     this.#spec = spec;
+    setInterval(() => this.#endVanished(), LOOK_MS).unref();
   }
 
   /** Whether a cell runs or waits anywhere. */
@@ -44,7 +50,7 @@ export class Kernels {
 
   /** When the last cell ended anywhere. */
   get idleSince(): number {
-    return Math.max(0, ...[...this.#entries.values()].map(({ kernel }) => kernel.idleSince));
+    return Math.max(this.#removedIdleSince, ...[...this.#entries.values()].map(({ kernel }) => kernel.idleSince));
   }
 
   has(id: string): boolean {
@@ -60,12 +66,7 @@ export class Kernels {
   /** Creates a kernel that is forked from a live one: `process`, which is about to be asked for it. */
   fork(id: string, parent: Kernel, process: KernelProcess): void {
     const { terms } = this.#entries.get(parent.id) as Entry;
-    const entry = this.#create(id, terms, (events) => process.fork(id, events));
-    // Nobody may ever come for it.
-    void entry.started.then(
-      () => this.#beginGrace(entry),
-      () => undefined,
-    );
+    this.#create(id, terms, (events) => process.fork(id, events));
   }
 
   /** Joins a client to a kernel until its socket closes. A client that comes again replaces its old connection. */
@@ -79,8 +80,8 @@ export class Kernels {
     clearTimeout(entry.grace);
     // A connection that is dead, but not yet known to be, must not hold up the kernel's output.
     clients.get(client)?.terminate();
-    clients.set(client, socket);
     const connection: Connection = new Connection(socket, () => kernel.output.drained());
+    clients.set(client, connection);
     socket.on("message", (data) => {
       receive(data as Buffer, {
         kernel,
@@ -92,7 +93,7 @@ export class Kernels {
     socket.on("error", () => socket.terminate());
     socket.on("close", () => {
       kernel.output.detach(connection);
-      if (clients.get(client) !== socket) return;
+      if (clients.get(client) !== connection) return;
       clients.delete(client);
       this.#beginGrace(entry);
     });
@@ -104,13 +105,23 @@ export class Kernels {
     for (const entry of this.#entries.values()) this.#remove(entry, code, reason);
   }
 
+  /** Ends the connections of clients that have vanished without a word of their system's. */
+  #endVanished(): void {
+    for (const { clients } of this.#entries.values()) {
+      for (const connection of clients.values()) if (connection.hasVanished(clients.size === 1)) connection.terminate();
+    }
+  }
+
   #create(id: string, terms: KernelTerms, first?: StartProcess): Entry {
     const env = { ...this.#spec.env, IPYBOX_KERNEL_ID: id };
     const kernel = new Kernel(id, (events) => this.#zygote.fork({ ...this.#spec, env }, events));
     const started = kernel.start(first);
     const entry: Entry = { kernel, terms, clients: new Map(), started, grace: undefined, idle: undefined };
     this.#entries.set(id, entry);
-    started.catch(() => this.#entries.delete(id));
+    started.then(
+      () => this.#beginGrace(entry), // who has asked for it may never come
+      () => this.#entries.delete(id),
+    );
     this.#watchIdle(entry);
     return entry;
   }
@@ -141,6 +152,7 @@ export class Kernels {
     clearTimeout(entry.grace);
     clearTimeout(entry.idle);
     this.#entries.delete(entry.kernel.id);
+    this.#removedIdleSince = Math.max(this.#removedIdleSince, entry.kernel.busy ? Date.now() : entry.kernel.idleSince);
     entry.kernel.close(code, reason);
   }
 }

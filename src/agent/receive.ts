@@ -33,6 +33,11 @@ function act(frame: Frame, recipient: Recipient): void {
     recipient.shutdown();
     return;
   }
+  if (request.type === "received") {
+    if (!Number.isSafeInteger(request.bytes)) throw new TypeError("bytes must be an integer");
+    connection.received(request.bytes);
+    return;
+  }
   const number = executionNumber(request.execution);
   switch (request.type) {
     case "execute_request":

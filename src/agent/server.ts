@@ -10,6 +10,7 @@ import { Kernels } from "./kernels.ts";
 import { readKernelUrl } from "./kernel-url.ts";
 import type { Zygote } from "./zygote.ts";
 
+const KEEP_ALIVE_MS = 15_000;
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
 /** The agent's one port: health, configuration, and a WebSocket a kernel. Whatever lacks the token gets 401. */
@@ -46,7 +47,9 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     response.writeHead(204).end();
   };
 
-  const server = createServer((request, response) => {
+  // So that the connection of a machine that has vanished ends within half a minute.
+  const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
+  const server = createServer(keepAlive, (request, response) => {
     if (request.method === "GET" && request.url === HEALTH_PATH) {
       response.writeHead(zygote.ready && kernels !== undefined ? 200 : 503).end();
     } else if (!authorized(request)) {

@@ -13,8 +13,13 @@ export type Request =
   | { readonly type: "reset_request"; readonly execution: number }
   /** The end of an execution, should it have been forgotten from what is replayed. */
   | { readonly type: "resume_request"; readonly execution: number }
+  /** So many bytes have arrived since the connection was made. */
+  | { readonly type: "received"; readonly bytes: number }
   /** The client needs the kernel no longer. */
   | { readonly type: "shutdown_request" };
+
+/** How often a client tells what it has received. */
+export const RECEIPT_BYTES: number = 1024 * 1024;
 
 /** Runs a cell after those before it; the agent hands it to the kernel as it is. */
 export interface ExecuteRequest {

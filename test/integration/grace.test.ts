@@ -1,0 +1,176 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { ExecutionClient, ExecutionContainer, IpyboxError, KernelDiedError } from "ipybox";
+import { FaultyProxy } from "../fakes/faulty-proxy.ts";
+import { verifies } from "../requirements.ts";
+import { connectThroughProxy } from "./faults.ts";
+import { eventually, rejection, useContainer } from "./sandbox.ts";
+
+const sandbox = useContainer();
+
+const GRACE_MS = 1_500;
+
+/** Process ids of the kernels in the container, that of the watcher included. */
+async function kernels(watcher: ExecutionClient): Promise<readonly string[]> {
+  const { stdout } = await watcher.execute(
+    "import os\nfor p in filter(str.isdigit, os.listdir('/proc')):\n" +
+      "    try:\n        if os.stat(f'/proc/{p}').st_uid == os.getuid() and ') Z' not in open(f'/proc/{p}/stat').read(): print(p)\n" +
+      "    except OSError: pass",
+  );
+  return stdout.trim().split("\n");
+}
+
+describe("a kernel is removed after its grace period, and not before,", () => {
+  it("when the connection that created it was cut before it was made", async () => {
+    verifies("KERN-10");
+    await using watcher = await sandbox.connect();
+    const { container } = sandbox;
+    let most = 0;
+    for (const bytes of [1, 60, 150, 250]) {
+      await using proxy = await FaultyProxy.before(container.port);
+      proxy.cutAfter(bytes, "down", "reset");
+      const connecting = ExecutionClient.connect({ port: proxy.port, token: container.token, gracePeriodMs: GRACE_MS });
+      await connecting.then(
+        (client) => client.disconnect(),
+        (error: unknown) => expect((error as IpyboxError).code).toBe("connect_failed"),
+      );
+      most = Math.max(most, (await kernels(watcher)).length);
+    }
+    expect(most).toBeGreaterThan(1);
+    await eventually(async () => (await kernels(watcher)).length === 1, GRACE_MS + 3_000);
+  });
+
+  it("when its client had left while it was created", async () => {
+    verifies("KERN-10");
+    await using watcher = await sandbox.connect();
+    const { port, token } = sandbox.container;
+    const headers = [
+      "Host: 127.0.0.1",
+      `Authorization: Bearer ${token}`,
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      "Sec-WebSocket-Version: 13",
+      `Sec-WebSocket-Key: ${Buffer.alloc(16).toString("base64")}`,
+    ];
+    const path = (id: number): string => `/v1/kernels/left-${String(id).padStart(8, "0")}?create=true&grace=${GRACE_MS}`;
+    for (let id = 0; id < 10; id += 1) {
+      const socket = connect(port, "127.0.0.1");
+      await once(socket, "connect");
+      socket.write(`GET ${path(id)} HTTP/1.1\r\n${headers.join("\r\n")}\r\n\r\n`, () => socket.resetAndDestroy());
+      await once(socket, "close");
+    }
+    await eventually(async () => (await kernels(watcher)).length > 5);
+    await eventually(async () => (await kernels(watcher)).length === 1, GRACE_MS + 3_000);
+  });
+
+  it("when it is a fork that nobody has joined", async () => {
+    verifies("KERN-10");
+    await using watcher = await sandbox.connect();
+    const { container } = sandbox;
+    const proxy = await FaultyProxy.before(container.port);
+    const client = await ExecutionClient.connect({ port: proxy.port, token: container.token, gracePeriodMs: GRACE_MS });
+    // All connections but the first are lost, as if the process had ended right now.
+    const forking = rejection(client.fork({ count: 3 }), IpyboxError);
+    await proxy.refuse();
+    await eventually(async () => (await kernels(watcher)).length === 5);
+    await client.disconnect();
+    await forking;
+    await proxy[Symbol.asyncDispose]();
+    await eventually(async () => (await kernels(watcher)).length === 1, GRACE_MS + 3_000);
+  });
+
+  it("when its client does not come back in time; before that, nothing happens to it", async () => {
+    verifies("KERN-10", "KERN-08");
+    await using troubled = await connectThroughProxy(sandbox, { gracePeriodMs: GRACE_MS });
+    const { client, proxy } = troubled;
+    await client.execute("x = 1");
+    proxy.down("reset");
+    await delay(GRACE_MS / 2);
+    proxy.heal();
+    expect((await client.execute("x")).text).toBe("1");
+    const running = client.submit("import time; time.sleep(30)");
+    proxy.down("reset");
+    await delay(GRACE_MS * 1.5);
+    proxy.heal();
+    expect((await rejection(running.result(), IpyboxError)).code).toBe("kernel_not_found");
+    expect((await rejection(client.execute("x"), IpyboxError)).code).toBe("kernel_not_found");
+  });
+
+  it("but not while another client is there", async () => {
+    verifies("KERN-10");
+    await using troubled = await connectThroughProxy(sandbox, { gracePeriodMs: GRACE_MS });
+    const { client, proxy } = troubled;
+    const { port, token } = sandbox.container;
+    await client.execute("x = 1");
+    const visitor = await ExecutionClient.attach({ port, token, kernelId: client.kernelId });
+    proxy.down("reset");
+    await delay(GRACE_MS * 1.5);
+    expect((await visitor.execute("x")).text).toBe("1");
+    await visitor.disconnect();
+    await delay(GRACE_MS / 2);
+    proxy.heal();
+    expect((await client.execute("x")).text).toBe("1");
+  });
+});
+
+describe("a client that has vanished without a word", () => {
+  it("holds up the output for others only for half a minute", async () => {
+    verifies("KERN-08", "KERN-10");
+    const { port, token } = sandbox.container;
+    await using owner = await sandbox.connect();
+    await using proxy = await FaultyProxy.before(port);
+    const observer = await ExecutionClient.attach({ port: proxy.port, token, kernelId: owner.kernelId });
+    // What goes to it piles up, and it can't come back.
+    proxy.stall();
+    await proxy.refuse();
+    const startedAt = performance.now();
+    const { totalBytes } = await owner.execute("for i in range(600): print('x' * 99_999)", { maxOutputBytes: 0 });
+    expect(totalBytes).toBe(60_000_000);
+    expect(performance.now() - startedAt).toBeGreaterThan(20_000);
+    expect(performance.now() - startedAt).toBeLessThan(45_000);
+    await observer.disconnect();
+  });
+
+  it("is looked for by TCP itself", async () => {
+    verifies("KERN-10");
+    await using client = await sandbox.connect();
+    // State 01: established; timer 02: keep-alive.
+    const { stdout } = await client.execute(
+      "for line in open('/proc/net/tcp6').readlines()[1:]:\n    fields = line.split()\n" +
+        "    if fields[1].endswith(':22B8') and fields[3] == '01': print(fields[5].split(':')[0])",
+    );
+    expect(stdout.trim().split("\n")).toContain("02");
+  });
+});
+
+describe("a kernel with idleTimeoutMs", () => {
+  it("stays for that time after a reset that has ended a long cell", async () => {
+    verifies("KERN-11", "KERN-02");
+    const { port, token } = sandbox.container;
+    await using client = await ExecutionClient.connect({ port, token, idleTimeoutMs: 1_500 });
+    const running = client.submit("import time\nprint('on')\ntime.sleep(60)");
+    for await (const _ of running.stream({ onExit: "detach" })) break;
+    await delay(2_500);
+    await client.reset();
+    await rejection(running.result(), KernelDiedError);
+    await delay(700);
+    expect((await client.execute("print('still here')")).text).toBe("still here");
+  });
+});
+
+describe("a container with idleTimeoutMs", () => {
+  it("stays for that time after the last cell, also when its kernel is gone", async () => {
+    verifies("KERN-11");
+    await using container = await ExecutionContainer.create({ idleTimeoutMs: 3_000 });
+    const { port } = container;
+    for (let round = 0; round < 4; round += 1) {
+      await using client = await ExecutionClient.connect({ port });
+      expect((await client.execute("import time; time.sleep(1.1); print('here')")).text).toBe("here");
+    }
+    await delay(2_000);
+    await using client = await ExecutionClient.connect({ port });
+    expect((await client.execute("print('still here')")).text).toBe("still here");
+  });
+});
