@@ -27,7 +27,8 @@ export type IpyboxErrorCode =
   | "execution_aborted"
   | "execution_timeout"
   | "execution_not_found"
-  | "output_lost";
+  | "output_lost"
+  | "mcp_server_failed";
 
 /** Facts about an error, for programs and logs. Never holds a token or a value of `env`. */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
