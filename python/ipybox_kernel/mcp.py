@@ -9,9 +9,6 @@ from typing import Any
 
 from .host import call, call_async
 
-#: The host's function that calls tools.
-_CALL = "mcp:call"
-
 
 class McpError(Exception):
     """A tool could not be called, or has failed."""
@@ -103,21 +100,20 @@ class ToolResult(str):
         return [item for item in self.content if isinstance(item, ImageContent)]
 
 
-def call_tool(server: str, tool: str, params: Any, result: Any = None) -> Any:
+def call_tool(name: str, params: Any, result: Any = None) -> Any:
     """Calls a tool with an instance of its ``Params``; gives an instance of ``result``, else a ``ToolResult``."""
-    return _read(call(_CALL, _arguments(server, tool, params)), result)
+    return _read(call(name, _arguments(params)), result)
 
 
-async def call_tool_async(server: str, tool: str, params: Any, result: Any = None) -> Any:
-    return _read(await call_async(_CALL, _arguments(server, tool, params)), result)
+async def call_tool_async(name: str, params: Any, result: Any = None) -> Any:
+    return _read(await call_async(name, _arguments(params)), result)
 
 
-def _arguments(server: str, tool: str, params: Any) -> dict:
+def _arguments(params: Any) -> Any:
     if not hasattr(params, "model_dump"):
         raise TypeError(f"run() takes an instance of Params, not {type(params).__name__}")
     # What was not set is left out: the server has its own defaults.
-    arguments = params.model_dump(mode="json", by_alias=True, exclude_unset=True)
-    return {"server": server, "tool": tool, "arguments": arguments}
+    return params.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _read(answer: dict, result: Any) -> Any:

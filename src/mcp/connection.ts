@@ -51,12 +51,7 @@ export class Connection {
   }
 
   /** Starts the server, or connects to it. Rejects with the SDK's own errors; see `failures.ts`. */
-  static async open(
-    config: ResolvedConfig,
-    host: ConnectionHost,
-    stderr: StderrTail,
-    signal: AbortSignal,
-  ): Promise<Connection> {
+  static async open(config: ResolvedConfig, host: ConnectionHost, stderr: StderrTail, signal: AbortSignal): Promise<Connection> {
     let failure: unknown;
     for (const attempt of attempts(config, host, stderr)) {
       const client = new Client(IDENTITY, {
@@ -198,5 +193,7 @@ function aborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
 
 function within(promise: Promise<unknown>, timeoutMs: number): Promise<unknown> {
   let timer: NodeJS.Timeout | undefined;
-  return Promise.race([promise, new Promise((resolve) => (timer = setTimeout(resolve, timeoutMs)))]).finally(() => clearTimeout(timer));
+  return Promise.race([promise, new Promise((resolve) => (timer = setTimeout(resolve, timeoutMs)))]).finally(() =>
+    clearTimeout(timer),
+  );
 }

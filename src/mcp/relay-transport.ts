@@ -113,7 +113,8 @@ export class RelayTransport implements Transport {
   #take(text: string): void {
     this.#line += text;
     if (!text.includes("\n")) {
-      if (this.#line.length > MAX_MESSAGE_BYTES) throw new Error(`the server's answer is longer than ${MAX_MESSAGE_BYTES} characters`);
+      if (this.#line.length > MAX_MESSAGE_BYTES)
+        throw new Error(`the server's answer is longer than ${MAX_MESSAGE_BYTES} characters`);
       return;
     }
     const lines = this.#line.split("\n");

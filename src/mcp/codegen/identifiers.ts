@@ -16,7 +16,8 @@ export function pythonIdentifier(text: string, fallback: string): string {
   // Python compares identifiers in this form: a fullwidth "import" is the keyword.
   const name = [...text.normalize("NFKC")]
     .slice(0, MAX_LENGTH)
-    .map((character) => (/^[\p{XID_Continue}]$/u.test(character) ? character : "_"))
+    // Beyond the basic plane there are letters that an older Python does not know yet.
+    .map((character) => (character.length === 1 && /^\p{XID_Continue}$/u.test(character) ? character : "_"))
     .join("")
     .replace(/^_+/, "");
   if (name === "") return fallback;

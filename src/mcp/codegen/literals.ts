@@ -44,6 +44,8 @@ function docstringCharacter(character: string): string {
 function plainOrEscaped(character: string): string {
   if (PLAIN.test(character)) return character;
   const code = character.codePointAt(0) ?? 0;
+  // Half a character is no text for Pydantic, nor for a server.
+  if (code >= 0xd800 && code <= 0xdfff) return "\\ufffd";
   if (code <= 0xff) return `\\x${code.toString(16).padStart(2, "0")}`;
   if (code <= 0xffff) return `\\u${code.toString(16).padStart(4, "0")}`;
   return `\\U${code.toString(16).padStart(8, "0")}`;

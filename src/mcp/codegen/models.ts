@@ -44,7 +44,9 @@ export function modelSource({ name, base, description, fields, extra }: Model): 
     ...(description !== "" && lines.length > 0 ? [""] : []),
     ...(lines.length === 0 && description === "" ? ["pass"] : lines),
   ];
-  return [`class ${name}(${[base, ...config].join(", ")}):`, ...body.map((line) => (line === "" ? "" : `    ${line}`))].join("\n");
+  return [`class ${name}(${[base, ...config].join(", ")}):`, ...body.map((line) => (line === "" ? "" : `    ${line}`))].join(
+    "\n",
+  );
 }
 
 function fieldSource(field: ModelField, identifier: string): string {

@@ -23,7 +23,7 @@ ${ROOT_NAMES.map((name) => `    ${name},`).join("\n")}
 export interface ToolModule {
   /** The tool's name at the server. */
   readonly tool: string;
-  /** Its module within the server's package. */
+  /** Its module's dotted name, `mcp_tools.SERVER.TOOL`. */
   readonly module: string;
   readonly description: string;
   readonly source: string;
@@ -35,28 +35,25 @@ export function packageName(server: string): string | undefined {
   return name === "" || name.startsWith("_") || ROOT_NAMES.includes(name) ? undefined : name;
 }
 
-/** The modules of a server's tools, in the order in which the server lists them. */
-export function toolModules(server: string, tools: readonly ToolDefinition[]): readonly ToolModule[] {
+/** The modules of a server's tools in its package, in the order in which the server lists them. */
+export function toolModules(name: string, tools: readonly ToolDefinition[]): readonly ToolModule[] {
   const identifiers = assignIdentifiers(
     tools.map(({ name }) => name),
     "tool",
   );
-  return [...new Map(tools.map((tool) => [tool.name, tool])).values()].map((tool) => ({
-    tool: tool.name,
-    module: identifiers.get(tool.name) ?? tool.name,
-    description: shortened(tool.description ?? ""),
-    source: toolModule(server, tool),
-  }));
+  return [...new Map(tools.map((tool) => [tool.name, tool])).values()].map((tool) => {
+    const module = `${ROOT_PACKAGE}.${name}.${identifiers.get(tool.name)}`;
+    return { tool: tool.name, module, description: shortened(tool.description ?? ""), source: toolModule(module, tool) };
+  });
 }
 
 /** The sources of a server's package by their dotted names. */
 export function packageSources(server: string, name: string, tools: readonly ToolModule[]): Readonly<Record<string, string>> {
-  const root = `${ROOT_PACKAGE}.${name}`;
-  const text = `Tools of the MCP server ${server}.`;
-  const all = tools.length === 0 ? "[]" : `[\n${tools.map(({ module }) => `    ${pythonLiteral(module)},`).join("\n")}\n]`;
+  const names = tools.map(({ module }) => module.slice(module.lastIndexOf(".") + 1));
+  const all = names.length === 0 ? "[]" : `[\n${names.map((tool) => `    ${pythonLiteral(tool)},`).join("\n")}\n]`;
   return Object.fromEntries([
     [ROOT_PACKAGE, ROOT_SOURCE],
-    [root, `${docstring(text, "")}\n\n__all__ = ${all}\n`],
-    ...tools.map(({ module, source }) => [`${root}.${module}`, source] as const),
+    [`${ROOT_PACKAGE}.${name}`, `${docstring(`Tools of the MCP server ${server}.`, "")}\n\n__all__ = ${all}\n`],
+    ...tools.map(({ module, source }) => [module, source] as const),
   ]);
 }

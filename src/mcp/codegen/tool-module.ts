@@ -16,18 +16,21 @@ export interface ToolDefinition {
   readonly outputSchema?: JsonSchema | undefined;
 }
 
-/** The source of a tool's Python module: `Params`, `Result` when the tool says what it gives, `run` and `run_async`. */
-export function toolModule(server: string, tool: ToolDefinition): string {
+/**
+ * The source of a tool's Python module: `Params`, `Result` when the tool says what it gives, `run` and `run_async`.
+ * `callName` is what the host knows the tool by.
+ */
+export function toolModule(callName: string, tool: ToolDefinition): string {
   try {
-    const source = write(server, tool);
+    const source = write(callName, tool);
     if (source.length <= MAX_SOURCE_LENGTH) return source;
   } catch (error) {
     if (!(error instanceof RangeError)) throw error; // nested too deep for the stack
   }
-  return write(server, { ...tool, inputSchema: { type: "object", additionalProperties: true }, outputSchema: undefined });
+  return write(callName, { ...tool, inputSchema: { type: "object", additionalProperties: true }, outputSchema: undefined });
 }
 
-function write(server: string, { name, description = "", inputSchema, outputSchema }: ToolDefinition): string {
+function write(callName: string, { description = "", inputSchema, outputSchema }: ToolDefinition): string {
   const names = new Names([...RESERVED_CLASSES, ...fieldNames([inputSchema, outputSchema])]);
   const params = new SchemaTypes(asObject(inputSchema), "refused", names);
   params.writeRoot("Params");
@@ -37,7 +40,7 @@ function write(server: string, { name, description = "", inputSchema, outputSche
   const given = result === undefined ? "ToolResult" : "Result";
   const optional = acceptsNothing(inputSchema);
   const signature = optional ? "params: Params | None = None" : "params: Params";
-  const call = [pythonLiteral(server), pythonLiteral(name), optional ? "params or Params()" : "params"];
+  const call = [pythonLiteral(callName), optional ? "params or Params()" : "params"];
   if (result !== undefined) call.push("Result");
   const text = docstring(shortened(description), "    ");
   const doc = description.trim() === "" ? [] : [`    ${text}`];

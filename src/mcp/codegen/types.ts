@@ -195,7 +195,9 @@ function saysType(schema: JsonSchema): boolean {
 
 /** Without repetitions, `None` last, and anything at all when a member is. */
 function union(types: readonly string[]): string {
-  const members = new Set(types.flatMap((type) => (type.endsWith(" | None") ? [type.slice(0, -" | None".length), "None"] : [type])));
+  const members = new Set(
+    types.flatMap((type) => (type.endsWith(" | None") ? [type.slice(0, -" | None".length), "None"] : [type])),
+  );
   if (members.has(ANY)) return ANY;
   const nullable = members.delete("None");
   if (members.size === 0) return nullable ? "None" : ANY;
