@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { parseBinds } from "./binds.ts";
+import { Control } from "./control.ts";
 import type { Engine, SandboxAddress } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { fullImageName } from "./image-reference.ts";
@@ -16,6 +17,8 @@ interface Running {
   readonly id: string;
   readonly token: string;
   readonly address: SandboxAddress;
+  /** The owner's connection to the agent. */
+  readonly control: Control;
 }
 
 /** A start that is under way or done. */
@@ -144,7 +147,8 @@ export class ExecutionContainer {
         { id, address, token: session.token, config: agentConfig(this.#options) },
         { timeoutMs: startTimeoutMs, signal },
       );
-      return { engine, id, token: session.token, address };
+      const control = await Control.open({ ...address, token: session.token }, { timeoutMs: startTimeoutMs, signal: inTime });
+      return { engine, id, token: session.token, address, control };
     } catch (error) {
       const [cleanup] = await Promise.allSettled([discard(engine, id, address)]);
       if (cleanup.status === "fulfilled") throw error;
@@ -162,6 +166,7 @@ export class ExecutionContainer {
     this.#running = undefined;
     this.#killed = true;
     if (running !== undefined) {
+      running.control.close();
       await discard(running.engine, running.id, running.address);
     }
     this.#life = undefined;
