@@ -4,10 +4,11 @@ import WebSocket from "ws";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { handshake, isRefused } from "./handshake.ts";
 import { KERNELS_PATH } from "./protocol/agent-config.ts";
-import { encodeFrame, encodeJsonFrame, type Frame, FrameKind, readFrames } from "./protocol/frame.ts";
-import { encodeMessage } from "./protocol/messages.ts";
+import { encodeJsonFrame, type Frame, FrameKind, readFrames } from "./protocol/frame.ts";
+import { encodeRequest } from "./protocol/messages.ts";
 import { type Control, RECEIPT_BYTES, type Request } from "./protocol/requests.ts";
 import { Pulse } from "./pulse.ts";
+import type { KernelTarget } from "./target.ts";
 
 /** How often it is looked whether a connection still lives. */
 const BEAT_MS = 500;
@@ -20,18 +21,11 @@ const RECONNECT_MS = 20_000;
 const RETRY_TIMEOUT_MS = 5_000;
 const RETRY_DELAYS_MS = [0, 50, 100, 200, 400, 800] as const;
 
+/** The shorter way is given up when it takes so long. */
+const DIRECT_TIMEOUT_MS = 2_000;
+
 /** A port that refuses connections for so long belongs to a container that is gone. */
 const REFUSED_MS = 1_000;
-
-/** Where a kernel is. */
-export interface LinkTarget {
-  readonly host: string;
-  readonly port: number;
-  readonly token: string;
-  readonly kernelId: string;
-  /** Tells why the container is gone, if it is. Undefined when it runs, or nobody knows. */
-  readonly whyGone?: (() => Promise<string | undefined>) | undefined;
-}
 
 export interface LinkOptions {
   /** Creates the kernel, with these terms; without it the kernel must be there. */
@@ -57,9 +51,9 @@ export interface LinkEvents {
 
 /** A client's connection to its kernel: it comes back when it drops, and goes on where it was. */
 export class Link {
-  readonly #target: LinkTarget;
+  readonly #target: KernelTarget;
   /** Names this client, so that a new connection takes the place of one that has died. */
-  readonly #client: string = randomUUID();
+  readonly client: string = randomUUID();
   #socket: WebSocket | undefined;
   #after: number | "latest";
   #sequence = 0;
@@ -78,15 +72,15 @@ export class Link {
   readonly #ended = new AbortController();
   #heartbeat: NodeJS.Timeout | undefined;
 
-  private constructor(target: LinkTarget, after: number | "latest") {
+  private constructor(target: KernelTarget, after: number | "latest") {
     this.#target = target;
     this.#after = after;
   }
 
   /** Connects, and creates the kernel when the options say so. `start()` lets frames come. */
-  static async open(target: LinkTarget, options: LinkOptions): Promise<Link> {
+  static async open(target: KernelTarget, options: LinkOptions): Promise<Link> {
     const link = new Link(target, options.after);
-    await link.#connect(options.timeoutMs, options.create, options.signal);
+    await link.#connectFirst(options);
     link.#heartbeat = setInterval(() => link.#beat(), BEAT_MS).unref();
     return link;
   }
@@ -99,12 +93,12 @@ export class Link {
 
   /** Sends a request, unless the connection is down: who needs it sends it again after `onReconnected`. */
   send(request: Request): void {
-    if (!("buffers" in request) || request.buffers === undefined) {
-      this.#socket?.send(encodeJsonFrame(FrameKind.request, request));
-      return;
-    }
-    const { buffers, ...message } = request;
-    this.#socket?.send(encodeFrame(FrameKind.message, encodeMessage(message, buffers)));
+    this.sendFrame(encodeRequest(request));
+  }
+
+  /** Sends a request that is encoded already. */
+  sendFrame(frame: Buffer): void {
+    this.#socket?.send(frame);
   }
 
   /** Leaves output where it is, so that the kernel has to wait. */
@@ -131,10 +125,25 @@ export class Link {
     socket.terminate();
   }
 
+  /** By the shorter way, if there is one and it works. */
+  async #connectFirst({ timeoutMs, create, signal }: LinkOptions): Promise<void> {
+    const { direct } = this.#target;
+    if (direct !== undefined && timeoutMs > DIRECT_TIMEOUT_MS) {
+      try {
+        await this.#connect({ ...this.#target, ...direct }, DIRECT_TIMEOUT_MS, create, signal);
+        return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!(error instanceof IpyboxError && error.code === "connect_failed")) throw error;
+      }
+    }
+    await this.#connect(this.#target, timeoutMs, create, signal);
+  }
+
   /** Frames wait until `#flow()`. */
-  async #connect(timeoutMs: number, create?: LinkOptions["create"], signal?: AbortSignal): Promise<void> {
-    const { host, port, token, kernelId } = this.#target;
-    const query = new URLSearchParams({ client: this.#client, after: String(this.#after) });
+  async #connect(target: KernelTarget, timeoutMs: number, create?: LinkOptions["create"], signal?: AbortSignal): Promise<void> {
+    const { host, port, token, kernelId } = target;
+    const query = new URLSearchParams({ client: this.client, after: String(this.#after) });
     if (create !== undefined) {
       query.set("create", "true");
       query.set("grace", String(create.gracePeriodMs));
@@ -154,7 +163,7 @@ export class Link {
     socket.on("message", (data) => receive(data as Buffer));
     socket.once("upgrade", ({ socket: wire }) => (this.#pulse = new Pulse(wire)));
     const given = signal === undefined ? [] : [signal];
-    const ready = await handshake(socket, this.#target, timeoutMs, AbortSignal.any([this.#ended.signal, ...given]));
+    const ready = await handshake(socket, target, timeoutMs, AbortSignal.any([this.#ended.signal, ...given]));
     this.#gone = ready.gone === undefined ? undefined : new Map(ready.gone);
     this.#after = this.#sequence = ready.nextSequence - 1;
     this.#socket = socket;
@@ -214,7 +223,7 @@ export class Link {
       await delay(RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)], undefined, { ref: false });
       if (this.#closed) return;
       try {
-        await this.#connect(RETRY_TIMEOUT_MS);
+        await this.#connect(this.#target, RETRY_TIMEOUT_MS);
         this.#events?.onReconnected();
         this.#flow();
         return;
@@ -269,7 +278,7 @@ export class Link {
   }
 }
 
-function lostFor({ host, port }: LinkTarget, cause: unknown): IpyboxError {
+function lostFor({ host, port }: KernelTarget, cause: unknown): IpyboxError {
   const text = `The connection to ${host}:${port} was lost, and did not come back for ${RECONNECT_MS / 1000} s.`;
   return new IpyboxError("connection_lost", `${text} The kernel may still run: see ExecutionClient.attach().`, { cause });
 }

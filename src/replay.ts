@@ -1,8 +1,8 @@
 import type { InputHandler } from "./client-options.ts";
 import { IpyboxError } from "./errors.ts";
 import { Execution, type ExecutionHost } from "./execution.ts";
-import type { LinkTarget } from "./link.ts";
 import { executionId, Session } from "./session.ts";
+import type { KernelTarget } from "./target.ts";
 
 export interface ReplayOptions {
   readonly fromSequence: number;
@@ -13,7 +13,7 @@ export interface ReplayOptions {
 }
 
 /** An execution over a connection of its own: what is kept of it comes first, then what follows. */
-export function replayExecution(target: LinkTarget, number: number, options: ReplayOptions): Execution {
+export function replayExecution(target: KernelTarget, number: number, options: ReplayOptions): Execution {
   const { fromSequence, connectTimeoutMs, onInput, signal } = options;
   let session: Session | undefined;
   const host: ExecutionHost = {
@@ -28,7 +28,9 @@ export function replayExecution(target: LinkTarget, number: number, options: Rep
       new IpyboxError("disconnected", `The client was disconnected before execution ${executionId(number)} was done.`),
     );
   };
-  const events = { onOther: () => undefined, onGap: () => undefined, onLost: (error: IpyboxError) => execution.fail(error) };
+  const ignore = (): void => undefined;
+  const calls = { onCall: ignore, onReconnected: ignore, onDied: ignore };
+  const events = { ...calls, onOther: ignore, onGap: ignore, onLost: (error: IpyboxError) => execution.fail(error) };
   const run = async (): Promise<void> => {
     signal.addEventListener("abort", end, { once: true });
     try {

@@ -3,25 +3,29 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { CONFIG_PATH, HEALTH_PATH } from "../protocol/agent-config.ts";
+import { CONTROL_PATH, MAX_CONTROL_BYTES } from "../protocol/control.ts";
 import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
+import { healthProof } from "../protocol/health-proof.ts";
 import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
 import { endWhenIdle } from "./idle.ts";
 import { Kernels } from "./kernels.ts";
 import { readKernelUrl } from "./kernel-url.ts";
+import { Owners } from "./owners.ts";
 import type { Zygote } from "./zygote.ts";
 
 const KEEP_ALIVE_MS = 15_000;
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
-/** The agent's one port: health, configuration, and a WebSocket a kernel. Whatever lacks the token gets 401. */
+/**
+ * The agent's one port: health, configuration, a WebSocket an owner, and one a kernel's client. Whatever lacks
+ * the token gets 401.
+ */
 export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   let kernels: Kernels | undefined;
-  const webSockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: MAX_REQUEST_BYTES,
-    skipUTF8Validation: true,
-  });
+  const owners = new Owners(() => ({ type: "ping_reply" }));
+  const unpacked = { noServer: true, perMessageDeflate: false, skipUTF8Validation: true };
+  const clientSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_REQUEST_BYTES });
+  const ownerSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_CONTROL_BYTES });
   const authorized = ({ headers }: IncomingMessage): boolean => {
     const [scheme, token] = (headers.authorization ?? "").split(" ", 2);
     const given = createHash("sha256")
@@ -38,7 +42,7 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     try {
       const config = parseAgentConfig(await readBody(request));
       kernels = new Kernels(zygote, kernelSpec(config, process.env));
-      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, config.idleTimeoutMs);
+      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, owners, config.idleTimeoutMs);
     } catch (error) {
       response.writeHead(400).end(String(error));
       return;
@@ -50,8 +54,10 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   // So that the connection of a machine that has vanished ends within half a minute.
   const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
   const server = createServer(keepAlive, (request, response) => {
-    if (request.method === "GET" && request.url === HEALTH_PATH) {
-      response.writeHead(zygote.ready && kernels !== undefined ? 200 : 503).end();
+    const challenge = readChallenge(request);
+    if (challenge !== undefined) {
+      const ready = zygote.ready && kernels !== undefined;
+      response.writeHead(ready ? 200 : 503).end(challenge === "" ? "" : healthProof(tokenHash, challenge).toString("hex"));
     } else if (!authorized(request)) {
       response.writeHead(401).end();
     } else if (request.method === "PUT" && request.url === CONFIG_PATH) {
@@ -67,6 +73,10 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       refuse(socket, 401, "unauthorized");
       return;
     }
+    if (request.url === CONTROL_PATH) {
+      ownerSockets.handleUpgrade(request, socket, head, (webSocket) => owners.join(webSocket));
+      return;
+    }
     const known = kernels;
     if (known === undefined) {
       refuse(socket, 503, "the sandbox was not configured: it was started again by other means");
@@ -78,11 +88,17 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       return;
     }
     known.open(asked.id, asked.terms).then(
-      () => webSockets.handleUpgrade(request, socket, head, (webSocket) => known.join(asked.id, webSocket, asked)),
+      () => clientSockets.handleUpgrade(request, socket, head, (webSocket) => known.join(asked.id, webSocket, asked)),
       (error: unknown) => refuse(socket, 503, error instanceof Error ? error.message : String(error)),
     );
   });
   return server;
+}
+
+/** The challenge of a request for the agent's health, empty when there is none; undefined when it asks for something else. */
+function readChallenge({ method, url = "" }: IncomingMessage): string | undefined {
+  if (method !== "GET" || (url !== HEALTH_PATH && !url.startsWith(`${HEALTH_PATH}?`))) return undefined;
+  return /^\?challenge=([0-9a-f]{64})$/.exec(url.slice(HEALTH_PATH.length))?.[1] ?? "";
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
