@@ -34,6 +34,9 @@ import {
 } from "./introspection.ts";
 import { type LateOutput, LateOutputs } from "./late-output.ts";
 import type { LinkOptions } from "./link.ts";
+import type { McpServerConfig } from "./mcp/config.ts";
+import type { McpServer } from "./mcp/mcp-server.ts";
+import type { McpHost, McpServers } from "./mcp/mcp-servers.ts";
 import { DEFAULTS } from "./options.ts";
 import type { Variable } from "./protocol/answers.ts";
 import type { ExecuteRequest, Question as QuestionContent } from "./protocol/requests.ts";
@@ -63,6 +66,8 @@ type State =
 export interface ClientEvents {
   /** Output came after its cell had ended. */
   lateOutput: [output: LateOutput];
+  /** An MCP server has other tools than before; cells from now on have the new ones. */
+  mcpToolsChanged: [server: McpServer];
 }
 
 /**
@@ -81,6 +86,7 @@ export class ExecutionClient {
   readonly hostFunctions: HostFunctions;
   readonly #calls: HostCalls;
   #exposed: ReadonlyMap<string, CompiledFunction> = new Map();
+  #mcp: McpServers | undefined;
   /** Connections of their own, for executions that are replayed. */
   readonly #replays = new AbortController();
   #state: State = { kind: "new" };
@@ -222,6 +228,7 @@ export class ExecutionClient {
   /** Ends what runs, aborts what waits, and gives the kernel a fresh process in the same container. */
   async reset(options: QuestionOptions = {}): Promise<void> {
     const { session } = this.#connected("reset");
+    void this.#mcp?.close();
     await Question.ask(session, { type: "reset_request", execution: session.number() }, parseQuestionOptions(options, "reset"));
   }
 
@@ -324,6 +331,35 @@ export class ExecutionClient {
     }
   }
 
+  /**
+   * Gives cells the tools of an MCP server, as a Python package: `from mcp_tools.NAME import TOOL`, then
+   * `TOOL.run(TOOL.Params(…))`. The server is started now, kept, and ended by `reset()`, `removeMcpServer()` and `disconnect()`;
+   * when a tool is called after that, or after it has ended by itself, it is started again. A fork has a server of its own.
+   *
+   * @throws IpyboxError `mcp_server_failed`, with what the server has written to its log; `invalid_option`, naming the field or the
+   * environment variable that is missing; what `execute` throws.
+   */
+  async addMcpServer(name: string, config: McpServerConfig, options: QuestionOptions = {}): Promise<McpServer> {
+    const parsed = parseQuestionOptions(options, "addMcpServer");
+    this.#connected("addMcpServer");
+    // Loaded when it is needed: most programs use none.
+    const { McpServers } = await import("./mcp/mcp-servers.ts");
+    this.#mcp ??= new McpServers(this.#mcpHost());
+    return this.#mcp.add(name, config, parsed);
+  }
+
+  /** Ends an MCP server, and takes its package from the cells. False when there is none of that name. */
+  async removeMcpServer(name: string, options: QuestionOptions = {}): Promise<boolean> {
+    const parsed = parseQuestionOptions(options, "removeMcpServer");
+    this.#connected("removeMcpServer");
+    return (await this.#mcp?.remove(name, parsed)) ?? false;
+  }
+
+  /** The MCP servers that were added, in that order. */
+  get mcpServers(): readonly McpServer[] {
+    return this.#mcp?.list() ?? [];
+  }
+
   /** Calls `listener` at each event of that name. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (...values: ClientEvents[Name]) => void): this {
     this.#emitter.on(name, listener as never);
@@ -348,7 +384,7 @@ export class ExecutionClient {
     if (state.kind !== "connected") return;
     this.#replays.abort();
     this.#calls.end();
-    await state.session.close(this.#ownsKernel);
+    await Promise.all([this.#mcp?.close(), state.session.close(this.#ownsKernel)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -376,6 +412,7 @@ export class ExecutionClient {
         onLost: (error) => {
           this.#state = { kind: "lost", error };
           this.#calls.end();
+          void this.#mcp?.close();
         },
       },
     );
@@ -387,6 +424,7 @@ export class ExecutionClient {
     const { signal: _, ...options } = this.#options;
     const client = new ExecutionClient(options, this.hostFunctions.copy());
     client.#exposed = this.#exposed;
+    client.#mcp = this.#mcp?.copy(client.#mcpHost());
     const startedAt = performance.now();
     // Without it the fork would be lost: nobody else knows of it.
     for (;;) {
@@ -407,6 +445,19 @@ export class ExecutionClient {
       await client.disconnect();
       throw error;
     }
+  }
+
+  #mcpHost(): McpHost {
+    return {
+      hostFunctions: this.hostFunctions,
+      publish: (wait) => this.publish(wait),
+      openKernel: () => {
+        const { host, port, token } = this.#connected("addMcpServer").target;
+        const { connectTimeoutMs } = this.#options;
+        return ExecutionClient.connect({ host, port, token, connectTimeoutMs });
+      },
+      onToolsChanged: (server) => this.#emitter.emit("mcpToolsChanged", server),
+    };
   }
 
   async #ask(content: QuestionContent, options: QuestionOptions): Promise<Reply> {

@@ -28,6 +28,8 @@ export {
 export { Execution } from "./execution.ts";
 export { ExecutionImage } from "./image.ts";
 export type { Completeness, Completion, Inspection } from "./introspection.ts";
+export type { McpHttpConfig, McpServerConfig, McpStdioConfig, McpTimeLimits } from "./mcp/config.ts";
+export type { McpServer, McpTool } from "./mcp/mcp-server.ts";
 export type { LateOutput } from "./late-output.ts";
 export { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 export type { DisplayOutput, ErrorOutput, Output, ResultOutput, StreamOutput } from "./outputs.ts";

@@ -17,10 +17,10 @@ interface Layer {
 
 /** `cli, mcp → index → container, client, … → engine, protocol → internal`; `agent → protocol, internal`. */
 const LAYERS: Readonly<Record<string, Layer>> = {
-  cli: { layers: ["index", "root", "host", "engine", "protocol", "internal"] },
-  mcp: { layers: ["index", "root", "host", "engine", "protocol", "internal"] },
-  index: { layers: ["root", "host", "engine", "protocol", "internal"] },
-  root: { layers: ["host", "engine", "protocol", "internal"] },
+  cli: { layers: ["index", "root", "mcp", "host", "engine", "protocol", "internal"] },
+  index: { layers: ["root", "mcp", "host", "engine", "protocol", "internal"] },
+  root: { layers: ["mcp", "host", "engine", "protocol", "internal"] },
+  mcp: { layers: ["host", "protocol", "internal"], files: ["errors.ts", "parse-options.ts"] },
   host: { layers: ["protocol", "internal"], files: ["errors.ts", "message-parts.ts", "parse-options.ts", "variables.ts"] },
   // Errors are one vocabulary for all of the SDK.
   engine: { layers: ["protocol", "internal"], files: ["errors.ts"] },

@@ -74,8 +74,15 @@ export class ToolServer {
     await abortable(this.#connected(), signal);
   }
 
+  /** What the tool is to be given: arguments that a cell gives, without those that only look given. */
+  argumentsOf(tool: string, arguments_: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    const definition = this.#tools.find(({ name }) => name === tool);
+    if (definition === undefined) return arguments_;
+    return withoutAbsent(definition.inputSchema, arguments_) as Readonly<Record<string, unknown>>;
+  }
+
   /** Calls a tool, and says how that has ended. Rejects only with the signal's reason. */
-  async call(tool: string, arguments_: unknown, signal: AbortSignal): Promise<ToolAnswer> {
+  async call(tool: string, arguments_: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<ToolAnswer> {
     try {
       return await this.#call(tool, arguments_, signal);
     } catch (error) {
@@ -96,14 +103,12 @@ export class ToolServer {
     );
   }
 
-  async #call(tool: string, arguments_: unknown, signal: AbortSignal): Promise<ToolAnswer> {
+  async #call(tool: string, arguments_: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<ToolAnswer> {
     for (let again = true; ; again = false) {
       const connection = await abortable(this.#connected(), signal);
-      const definition = this.#tools.find(({ name }) => name === tool);
-      if (definition === undefined) throw new Error(`it has no tool ${JSON.stringify(tool)} any more`);
-      const given = withoutAbsent(definition.inputSchema, arguments_) as Readonly<Record<string, unknown>>;
+      if (!this.#tools.some(({ name }) => name === tool)) throw new Error(`it has no tool ${JSON.stringify(tool)} any more`);
       try {
-        return toAnswer(await connection.call(tool, given, signal));
+        return toAnswer(await connection.call(tool, arguments_, signal));
       } catch (error) {
         if (isAnswer(error)) return { status: "tool_failed", content: [{ type: "text", text: this.#redact(error.message) }] };
         if (!again || signal.aborted || !isUnsent(error)) throw error;

@@ -70,7 +70,7 @@ describe("a tool's module", () => {
     const outputSchema = { type: "object", properties: { count: { type: "integer" } }, required: ["count"] };
     const inputSchema = { type: "object", properties, required: ["query"], $defs: { person } };
     expect(toolModule("mcp_tools.files.find", tool(inputSchema, { description: 'Finds "files".', outputSchema }))).toBe(
-      `"""Finds "files"."""
+      `"""Finds \\"files\\"."""
 
 from __future__ import annotations
 
@@ -97,12 +97,12 @@ class Result(BaseModel, extra="allow"):
 
 
 def run(params: Params) -> Result:
-    """Finds "files"."""
+    """Finds \\"files\\"."""
     return call_tool("mcp_tools.files.find", params, Result)
 
 
 async def run_async(params: Params) -> Result:
-    """Finds "files"."""
+    """Finds \\"files\\"."""
     return await call_tool_async("mcp_tools.files.find", params, Result)
 `,
     );

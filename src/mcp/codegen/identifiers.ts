@@ -1,10 +1,4 @@
-/** Python's keywords; its soft ones (`match`, `type`) may be names. */
-const KEYWORDS: ReadonlySet<string> = new Set(
-  (
-    "False None True and as assert async await break class continue def del elif else except finally for from global if " +
-    "import in is lambda nonlocal not or pass raise return try while with yield"
-  ).split(" "),
-);
+import { isPythonName } from "../../host/python-literal.ts";
 
 const MAX_LENGTH = 100;
 
@@ -22,7 +16,8 @@ export function pythonIdentifier(text: string, fallback: string): string {
     .replace(/^_+/, "");
   if (name === "") return fallback;
   const started = /^[\p{XID_Start}]/u.test(name) ? name : `${fallback}_${name}`;
-  return KEYWORDS.has(started) ? `${started}_` : started;
+  const isKeyword = /^\w+$/.test(started) && !isPythonName(started);
+  return isKeyword ? `${started}_` : started;
 }
 
 /** A class's name that resembles `text`, in Python's spelling: `ShippingAddress`. */

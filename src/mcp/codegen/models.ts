@@ -1,5 +1,5 @@
 import { assignIdentifiers } from "./identifiers.ts";
-import { docstring, pythonLiteral } from "./literals.ts";
+import { pythonDocstring, pythonLiteral } from "../../host/python-literal.ts";
 import { RESERVED_FIELDS } from "./reserved-names.ts";
 
 /** A field of a class of Pydantic, by the name that the schema has for it. */
@@ -40,7 +40,7 @@ export function modelSource({ name, base, description, fields, extra }: Model): 
     ...(guarded ? ["protected_namespaces=()"] : []),
   ];
   const body = [
-    ...(description === "" ? [] : [docstring(shortened(description), "    ")]),
+    ...(description === "" ? [] : [pythonDocstring(shortened(description), "    ")]),
     ...(description !== "" && lines.length > 0 ? [""] : []),
     ...(lines.length === 0 && description === "" ? ["pass"] : lines),
   ];
@@ -63,7 +63,8 @@ function fieldSource(field: ModelField, identifier: string): string {
   return `${identifier}: ${annotation} = Field(${[...(value === undefined ? [] : [`default=${value}`]), ...keywords].join(", ")})`;
 }
 
-/** A description that goes on for ever is cut. */
+/** A description as it is shown: one that goes on for ever is cut. */
 export function shortened(description: string): string {
-  return description.length > MAX_DESCRIPTION ? `${description.slice(0, MAX_DESCRIPTION)}…` : description;
+  const text = description.trim();
+  return text.length > MAX_DESCRIPTION ? `${text.slice(0, MAX_DESCRIPTION)}…` : text;
 }

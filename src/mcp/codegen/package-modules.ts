@@ -1,5 +1,5 @@
 import { assignIdentifiers, pythonIdentifier } from "./identifiers.ts";
-import { docstring, pythonLiteral } from "./literals.ts";
+import { pythonDocstring, pythonLiteral } from "../../host/python-literal.ts";
 import { shortened } from "./models.ts";
 import { type ToolDefinition, toolModule } from "./tool-module.ts";
 
@@ -14,9 +14,7 @@ const ROOT_NAMES = [
 
 const ROOT_SOURCE = `"""Tools of MCP servers: a package for each server, a module for each tool."""
 
-from ipybox_kernel.mcp import (
-${ROOT_NAMES.map((name) => `    ${name},`).join("\n")}
-)
+from ipybox_kernel.mcp import ${ROOT_NAMES.join(", ")}
 `;
 
 /** A tool, and where it is in Python. */
@@ -48,12 +46,16 @@ export function toolModules(name: string, tools: readonly ToolDefinition[]): rea
 }
 
 /** The sources of a server's package by their dotted names. */
-export function packageSources(server: string, name: string, tools: readonly ToolModule[]): Readonly<Record<string, string>> {
+export function packageSources(
+  server: string,
+  name: string,
+  tools: readonly Pick<ToolModule, "module" | "source">[],
+): Readonly<Record<string, string>> {
   const names = tools.map(({ module }) => module.slice(module.lastIndexOf(".") + 1));
   const all = names.length === 0 ? "[]" : `[\n${names.map((tool) => `    ${pythonLiteral(tool)},`).join("\n")}\n]`;
   return Object.fromEntries([
     [ROOT_PACKAGE, ROOT_SOURCE],
-    [`${ROOT_PACKAGE}.${name}`, `${docstring(`Tools of the MCP server ${server}.`, "")}\n\n__all__ = ${all}\n`],
+    [`${ROOT_PACKAGE}.${name}`, `${pythonDocstring(`Tools of the MCP server ${server}.`, "")}\n\n__all__ = ${all}\n`],
     ...tools.map(({ module, source }) => [module, source] as const),
   ]);
 }

@@ -1,5 +1,5 @@
 import type { JsonSchema } from "./json-schema.ts";
-import { pythonLiteral } from "./literals.ts";
+import { pythonLiteral } from "../../host/python-literal.ts";
 
 /** More values than this are no type that anybody reads. */
 const MAX_LITERALS = 500;

@@ -1,6 +1,6 @@
 import { Names, pythonIdentifier } from "./identifiers.ts";
 import { entriesOf, isObject, type JsonSchema } from "./json-schema.ts";
-import { docstring, pythonLiteral } from "./literals.ts";
+import { pythonDocstring, pythonLiteral } from "../../host/python-literal.ts";
 import { shortened } from "./models.ts";
 import { RESERVED_CLASSES } from "./reserved-names.ts";
 import { SchemaTypes } from "./types.ts";
@@ -42,10 +42,10 @@ function write(callName: string, { description = "", inputSchema, outputSchema }
   const signature = optional ? "params: Params | None = None" : "params: Params";
   const call = [pythonLiteral(callName), optional ? "params or Params()" : "params"];
   if (result !== undefined) call.push("Result");
-  const text = docstring(shortened(description), "    ");
+  const text = pythonDocstring(shortened(description), "    ");
   const doc = description.trim() === "" ? [] : [`    ${text}`];
   return [
-    ...(description.trim() === "" ? [] : [docstring(shortened(description), ""), ""]),
+    ...(description.trim() === "" ? [] : [pythonDocstring(shortened(description), ""), ""]),
     "from __future__ import annotations",
     "",
     ...imports(classes.join("\n"), result === undefined),
