@@ -31,6 +31,7 @@ export type { Completeness, Completion, Inspection } from "./introspection.ts";
 export type { McpHttpConfig, McpServerConfig, McpStdioConfig, McpTimeLimits } from "./mcp/config.ts";
 export type { McpServer, McpTool } from "./mcp/mcp-server.ts";
 export type { LateOutput } from "./late-output.ts";
+export type { ApprovalDecision, ApprovalHandler, ApprovalRequest } from "./host/approval.ts";
 export { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 export type { DisplayOutput, ErrorOutput, Output, ResultOutput, StreamOutput } from "./outputs.ts";
 export type { Variable } from "./protocol/answers.ts";

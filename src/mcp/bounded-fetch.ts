@@ -1,5 +1,5 @@
-/** What a server may answer at once: a JSON document, or a line of an event stream. */
-export const MAX_MESSAGE_BYTES: number = 64 * 1024 * 1024;
+/** What a server may say at once: a line of its standard output or of an event stream, or a JSON document. */
+export const MAX_MESSAGE_BYTES: number = 16 * 1024 * 1024;
 
 const NEW_LINE = 0x0a;
 

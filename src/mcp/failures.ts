@@ -22,6 +22,8 @@ function sentence(error: unknown): string {
         return "it answers what is no answer by the protocol";
       case SdkErrorCode.ListPaginationExceeded:
         return "its list of tools does not end";
+      case SdkErrorCode.EraNegotiationFailed:
+        return error.cause === undefined ? error.message : sentence(error.cause);
       default:
         return error.message;
     }
