@@ -106,7 +106,10 @@ export class RelayTransport implements Transport {
         else this.#take(text);
       }
     } catch (error) {
-      if (!this.#closed) this.onerror?.(error as Error);
+      if (this.#closed) return;
+      // An exception of the cell tells why the process could not be started; its own end says nothing more.
+      if ("errorName" in (error as object)) this.#stderr.add((error as Error).message);
+      this.onerror?.(error as Error);
     }
   }
 
