@@ -17,6 +17,7 @@ from .channel import Channel, current_execution
 from .charts import show_charts
 from .errors import exception_text
 from .forking import fork_kernel
+from .guard import ProcessGuard
 from .host import Host
 from .inbox import Inbox
 from .shell import ZMQInteractiveShell
@@ -45,7 +46,7 @@ class Kernel:
             "get_request": lambda request: variables.get(shell, request),
             "set_request": lambda request: (variables.set_(shell, request), []),
             "variables_request": lambda _: (variables.describe_all(shell), []),
-            "expose_request": lambda request: (self._host.expose(request), []),
+            "expose_request": lambda request: (self._expose_for(request), []),
         }
 
     @classmethod
@@ -66,6 +67,8 @@ class Kernel:
         self._inbox = Inbox(self._channel)
         self._host = Host(self._channel, self._inbox)
         self._host.install()
+        self._guard = ProcessGuard(self._shell, lambda: self._host.requires_shell_escape)
+        self._shell.approve_command = self._host.approve_command
         self._shell.loop_runner = self._run_coroutine
         sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)  # type: ignore[misc, assignment]
         sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)  # type: ignore[misc, assignment]
@@ -127,9 +130,16 @@ class Kernel:
     def _expose(self, execution: int, request: dict) -> None:
         """What the agent repeats to a new process is no execution's."""
         if execution == 0:
-            self._host.restore(request)
+            self._expose_for(request)
+            self._host.begin_anew(request["client"])
         else:
             self._answer(execution, request)
+
+    def _expose_for(self, request: dict) -> dict:
+        reply = self._host.expose(request)
+        if self._host.requires_shell_escape:
+            self._guard.install()
+        return reply
 
     def _fork(self, execution: int, request: dict) -> None:
         """Forks this kernel as often as asked. Each new one goes on here, too, and takes its own requests."""

@@ -19,6 +19,9 @@ const VALUES = [
 ];
 
 const TYPES = [
+  "ApprovalDecision",
+  "ApprovalHandler",
+  "ApprovalRequest",
   "AttachOptions",
   "ClearOutputEvent",
   "ClientEvents",
@@ -35,12 +38,17 @@ const TYPES = [
   "ExecutionContainerOptions",
   "ExecutionEvent",
   "ForkOptions",
+  "HostCallContext",
+  "HostFunction",
+  "HostSchema",
+  "HostValue",
   "InputDetails",
   "InputHandler",
   "InputRequestEvent",
   "Inspection",
   "IpyboxErrorCode",
   "IpyboxErrorOptions",
+  "JsonSchema",
   "KernelDeath",
   "LateOutput",
   "MimeBundle",
