@@ -28,12 +28,11 @@ export {
 export { Execution } from "./execution.ts";
 export type { ApprovalDecision, ApprovalHandler, ApprovalRequest } from "./host/approval.ts";
 export type { HostCallContext, HostFunction, HostSchema, HostValue, JsonSchema } from "./host/host-function.ts";
-export { ExecutionImage } from "./image.ts";
+export { type BuildProgress, ExecutionImage, type ExecutionImageOptions } from "./image.ts";
 export type { Completeness, Completion, Inspection } from "./introspection.ts";
 export type { McpHttpConfig, McpServerConfig, McpStdioConfig, McpTimeLimits } from "./mcp/config.ts";
 export type { McpServer, McpTool } from "./mcp/mcp-server.ts";
 export type { LateOutput } from "./late-output.ts";
-export type { ApprovalDecision, ApprovalHandler, ApprovalRequest } from "./host/approval.ts";
 export { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 export type { DisplayOutput, ErrorOutput, Output, ResultOutput, StreamOutput } from "./outputs.ts";
 export type { Variable } from "./protocol/answers.ts";
