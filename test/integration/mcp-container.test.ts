@@ -1,13 +1,13 @@
 import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
-import { type ExecutionClient, ExecutionError, IpyboxError, type McpServerConfig } from "ipybox";
+import { type ExecutionClient, ExecutionError, IpyboxError, type McpServerConfig, type McpStdioConfig } from "ipybox";
 import { verifies } from "../requirements.ts";
 import { inspect } from "./docker.ts";
 import { eventually, rejection, useContainer } from "./sandbox.ts";
 
 const sandbox = useContainer();
 const source = (name: string): string => readFileSync(new URL(`../fixtures/mcp/${name}`, import.meta.url), "utf8");
-const python: McpServerConfig = { command: "python", args: ["/app/server.py"], location: "container" };
+const python: McpStdioConfig = { command: "python", args: ["/app/server.py"], location: "container" };
 
 beforeAll(async () => {
   await using client = await sandbox.connect();
@@ -74,7 +74,7 @@ print(run(Params(source_timezone="UTC", time="12:00", target_timezone="Asia/Toky
       args: ["/app/server.py", "stdio"],
       env: { SERVER_KEY: "only the server's" },
       cwd: "/tmp",
-    } as McpServerConfig);
+    });
     const code = `
 import os
 from mcp_tools.python import read, process
@@ -149,8 +149,8 @@ describe("a server in Python over HTTP", () => {
     verifies("MCP-01");
     await using runner = await sandbox.connect();
     await runner.execute(`import subprocess; server = subprocess.Popen(["python", "/app/server.py", "${transport}", "${port}"])`);
-    const { Networks: networks } = (await inspect(sandbox.container.id))?.NetworkSettings ?? { Networks: {} };
-    const url = `http://${Object.values(networks)[0]?.IPAddress}:${port}/${path}`;
+    const { Networks: networks } = (await inspect(sandbox.container.id))?.NetworkSettings ?? {};
+    const url = `http://${Object.values(networks ?? {})[0]?.IPAddress}:${port}/${path}`;
     await eventually(() =>
       fetch(url, { method: "OPTIONS" }).then(
         () => true,
