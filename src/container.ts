@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { parseBinds } from "./binds.ts";
-import type { Engine, SandboxAddress } from "./engine/engine.ts";
+import type { Engine, SandboxAddress, SandboxLog } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
+import { guard, type Guard } from "./guard.ts";
 import { fullImageName } from "./image-reference.ts";
 import { abortAfter } from "./internal/abort-after.ts";
 import { DEFAULTS, parseContainerOptions, type ExecutionContainerOptions } from "./options.ts";
@@ -16,6 +17,7 @@ interface Running {
   readonly id: string;
   readonly token: string;
   readonly address: SandboxAddress;
+  readonly guard: Guard;
 }
 
 /** A start that is under way or done. */
@@ -123,7 +125,7 @@ export class ExecutionContainer {
   }
 
   async #start(signal: AbortSignal): Promise<Running> {
-    const { dockerHost, showPullProgress = true, startTimeoutMs = DEFAULTS.startTimeoutMs } = this.#options;
+    const { dockerHost, showPullProgress = true, startTimeoutMs = DEFAULTS.startTimeoutMs, detached = false } = this.#options;
     signal.throwIfAborted();
     // dockerode takes 100 ms to load: only when it is used.
     const { DockerEngine } = await import("./engine/docker/docker-engine.ts");
@@ -132,24 +134,34 @@ export class ExecutionContainer {
     const session = { id: randomUUID(), token: randomBytes(32).toString("base64url") };
     const spec = await sandboxSpec(this.#options, session, engine, info);
     await ensureImage(engine, spec.image, { showProgress: showPullProgress, signal });
-    const id = await engine.create(spec, startTimeoutMs);
+    const watch = guard(session.id, dockerHost);
+    const id = await engine.create(spec, startTimeoutMs).catch((error: unknown) => {
+      watch.dismiss();
+      throw error;
+    });
+    let log: SandboxLog | undefined;
     let address: SandboxAddress | undefined;
     try {
       const inTime = AbortSignal.any([signal, abortAfter(startTimeoutMs, () => notStarted(id, startTimeoutMs))]);
+      log = await engine.watchLog(id, inTime);
       await engine.start(id, inTime);
       address = await engine.address(id, inTime);
-      await saveRuntimeEntry(address.host, address.port, { token: session.token, containerId: id, dockerHost: engine.url });
+      const { token, id: sessionId } = session;
+      await saveRuntimeEntry(address.host, address.port, { token, containerId: id, session: sessionId, dockerHost: engine.url });
       await configureAgent(
         engine,
-        { id, address, token: session.token, config: agentConfig(this.#options) },
+        { id, address, token, log, config: agentConfig(this.#options) },
         { timeoutMs: startTimeoutMs, signal },
       );
-      return { engine, id, token: session.token, address };
+      if (detached) watch.dismiss();
+      return { engine, id, token, address, guard: watch };
     } catch (error) {
-      const [cleanup] = await Promise.allSettled([discard(engine, id, address)]);
+      const [cleanup] = await Promise.allSettled([discard({ engine, id, address, guard: watch })]);
       if (cleanup.status === "fulfilled") throw error;
       const errors = [error, cleanup.reason];
       throw new AggregateError(errors, errors.map(messageOf).join(" And then: "), { cause: error });
+    } finally {
+      log?.close();
     }
   }
 
@@ -162,7 +174,7 @@ export class ExecutionContainer {
     this.#running = undefined;
     this.#killed = true;
     if (running !== undefined) {
-      await discard(running.engine, running.id, running.address);
+      await discard(running);
     }
     this.#life = undefined;
   }
@@ -175,14 +187,18 @@ export class ExecutionContainer {
   }
 }
 
+/** What there is of a container that is to go. */
+type Remains = Pick<Running, "engine" | "id" | "guard"> & { readonly address: SandboxAddress | undefined };
+
 /** Removes a container and what is stored of it; the one even if the other fails. */
-async function discard(engine: Engine, id: string, address: SandboxAddress | undefined): Promise<void> {
+async function discard({ engine, id, address, guard }: Remains): Promise<void> {
   const entry = address === undefined ? undefined : removeRuntimeEntry(address.host, address.port, id);
   const failures = (await Promise.allSettled([engine.remove(id), entry])).flatMap((step) =>
     step.status === "rejected" ? [step.reason as unknown] : [],
   );
   if (failures.length > 1) throw new AggregateError(failures, failures.map(messageOf).join(" "));
   if (failures.length === 1) throw failures[0];
+  guard.dismiss();
 }
 
 function notStarted(id: string, timeoutMs: number): IpyboxError {

@@ -1,13 +1,16 @@
-import { randomBytes } from "node:crypto";
-import { lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { IpyboxError } from "./errors.ts";
+
+const DRAFT = /\.json\.([0-9a-f-]{36})$/;
 
 /** What this user's processes know of a container that one of them has started. */
 export interface RuntimeEntry {
   readonly token: string;
   readonly containerId: string;
+  /** The start of that container, as its label tells. */
+  readonly session: string;
   /** The daemon that runs it, as `DOCKER_HOST` would name it. */
   readonly dockerHost: string;
 }
@@ -16,9 +19,10 @@ export interface RuntimeEntry {
 export async function saveRuntimeEntry(host: string, port: number, entry: RuntimeEntry): Promise<void> {
   const directory = await runtimeDirectory();
   const path = join(directory, entryName(host, port));
-  const draft = `${path}.${randomBytes(6).toString("hex")}`;
+  // So named, it is found when the process is killed right here.
+  const draft = `${path}.${entry.session}`;
   try {
-    await writeFile(draft, JSON.stringify(entry), { mode: 0o600, flag: "wx" });
+    await writeFile(draft, JSON.stringify(entry), { mode: 0o600 });
     await rename(draft, path);
   } catch (error) {
     await rm(draft, { force: true });
@@ -28,27 +32,40 @@ export async function saveRuntimeEntry(host: string, port: number, entry: Runtim
 
 /** Finds what is known of the container behind a port, or undefined. An entry may outlive its container. */
 export async function readRuntimeEntry(host: string, port: number): Promise<RuntimeEntry | undefined> {
-  const directory = await runtimeDirectory();
-  let text: string;
-  try {
-    text = await readFile(join(directory, entryName(host, port)), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    const { token, containerId, dockerHost } = JSON.parse(text) as Partial<RuntimeEntry>;
-    const complete = typeof token === "string" && typeof containerId === "string" && typeof dockerHost === "string";
-    return complete ? { token, containerId, dockerHost } : undefined;
-  } catch {
-    return undefined;
-  }
+  return readEntry(join(await runtimeDirectory(), entryName(host, port)));
 }
 
 /** Forgets a container, unless its port belongs to another one by now. */
 export async function removeRuntimeEntry(host: string, port: number, containerId: string): Promise<void> {
   const entry = await readRuntimeEntry(host, port);
   if (entry?.containerId === containerId) await rm(join(await runtimeDirectory(), entryName(host, port)), { force: true });
+}
+
+/** What the runtime directory has of a start: an entry, or a draft of one. */
+export interface RuntimeFile {
+  readonly path: string;
+  readonly session: string;
+  /** Undefined for a draft. */
+  readonly entry: RuntimeEntry | undefined;
+}
+
+/** All that the runtime directory has. */
+export async function listRuntimeFiles(): Promise<readonly RuntimeFile[]> {
+  const directory = await runtimeDirectory();
+  const files: RuntimeFile[] = [];
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const draft = DRAFT.exec(name)?.[1];
+    const entry = name.endsWith(".json") ? await readEntry(path) : undefined;
+    if (draft !== undefined) files.push({ path, session: draft, entry: undefined });
+    else if (entry !== undefined) files.push({ path, session: entry.session, entry });
+  }
+  return files;
+}
+
+/** Forgets a start, however far it has come. */
+export async function removeSessionFiles(session: string): Promise<void> {
+  for (const file of await listRuntimeFiles()) if (file.session === session) await rm(file.path, { force: true });
 }
 
 /** The directory of this user alone. Anything else of that name is an error, since it would hold tokens. */
@@ -69,6 +86,23 @@ export async function runtimeDirectory(env: NodeJS.ProcessEnv = process.env): Pr
     );
   }
   return path;
+}
+
+async function readEntry(path: string): Promise<RuntimeEntry | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const { token, containerId, session = "", dockerHost } = JSON.parse(text) as Partial<RuntimeEntry>;
+    const complete = typeof token === "string" && typeof containerId === "string" && typeof dockerHost === "string";
+    return complete ? { token, containerId, session, dockerHost } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function entryName(host: string, port: number): string {

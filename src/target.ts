@@ -25,10 +25,17 @@ export async function findTarget(options: Omit<AttachOptions, "kernelId">, kerne
 async function whyGone({ containerId, dockerHost }: RuntimeEntry): Promise<string | undefined> {
   try {
     const { DockerEngine } = await import("./engine/docker/docker-engine.ts");
-    const state = await new DockerEngine(dockerHost).inspect(containerId, AbortSignal.timeout(LOOK_TIMEOUT_MS));
-    if (state === undefined) return "it was removed";
-    if (state.running) return undefined;
-    return `it ended with status ${state.exitCode ?? "unknown"}${state.oomKilled ? ", out of memory" : ""}`;
+    const engine = new DockerEngine(dockerHost);
+    const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
+    const state = await engine.inspect(containerId, signal);
+    if (state?.running === true) return undefined;
+    if (state?.exitCode !== undefined) return `it ended with status ${state.exitCode}${state.oomKilled ? ", out of memory" : ""}`;
+    // At its end it was removed, too.
+    const ending = await engine.ending(containerId, signal).catch(() => undefined);
+    if (ending === undefined) return "it was removed";
+    const { exitCode, oomKilled, signal: sent } = ending;
+    const why = oomKilled ? ", out of memory" : sent === undefined ? "" : `, by ${sent} from outside`;
+    return `it ended with status ${exitCode}${why}, and was removed`;
   } catch {
     return undefined; // nobody knows: the connection itself must tell
   }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { readRuntimeEntry, removeRuntimeEntry, runtimeDirectory, saveRuntimeEntry } from "../../src/runtime-dir.ts";
 import { verifies } from "../requirements.ts";
 
-const entry = { token: "t", containerId: "c", dockerHost: "unix:///x" };
+const entry = { token: "t", containerId: "c", session: "s", dockerHost: "unix:///x" };
 let directory: string;
 
 beforeEach(async () => {

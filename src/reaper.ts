@@ -1,0 +1,26 @@
+// Removes what a start has left, once the process that began it is gone: `reaper.js SESSION [DOCKER_HOST]`.
+// That process holds the other end of standard input; a line there says that there is nothing to do.
+import { setTimeout as delay } from "node:timers/promises";
+import { text } from "node:stream/consumers";
+import { DockerEngine } from "./engine/docker/docker-engine.ts";
+import { removeSessionFiles } from "./runtime-dir.ts";
+import { SESSION_LABEL } from "./sandbox-spec.ts";
+
+/** A request that the process has made just before its end may take a while. */
+const LOOK_FOR_MS = 20_000;
+const LOOK_EVERY_MS = 500;
+
+const [session = "", dockerHost] = process.argv.slice(2);
+if (session !== "" && (await text(process.stdin).catch(() => "")) === "") {
+  for (const end = Date.now() + LOOK_FOR_MS; Date.now() < end; await delay(LOOK_EVERY_MS)) {
+    // The daemon may be away for a moment.
+    await reap().catch(() => undefined);
+  }
+}
+
+async function reap(): Promise<void> {
+  await removeSessionFiles(session);
+  const engine = new DockerEngine(dockerHost);
+  const left = await engine.list({ [SESSION_LABEL]: session });
+  await Promise.allSettled(left.map(({ id }) => engine.remove(id)));
+}
