@@ -29,7 +29,7 @@ import {
   readInspection,
 } from "./introspection.ts";
 import { type LateOutput, LateOutputs } from "./late-output.ts";
-import type { LinkOptions, LinkTarget } from "./link.ts";
+import type { LinkOptions } from "./link.ts";
 import { DEFAULTS } from "./options.ts";
 import type { Variable } from "./protocol/answers.ts";
 import type { ExecuteRequest, Question as QuestionContent } from "./protocol/requests.ts";
@@ -37,7 +37,7 @@ import { Question, type Reply } from "./question.ts";
 import { replayExecution } from "./replay.ts";
 import type { ExecutionResult } from "./result.ts";
 import { Session } from "./session.ts";
-import { findTarget } from "./target.ts";
+import { findTarget, type KernelTarget } from "./target.ts";
 import { decodeValue, encodeValue, type SettableValue, type Value } from "./variables.ts";
 
 /** A fork that could not be joined is tried again after so long. */
@@ -45,7 +45,7 @@ const JOIN_AGAIN_MS = 50;
 
 type State =
   | { readonly kind: "new" }
-  | { readonly kind: "connected"; readonly session: Session; readonly target: LinkTarget }
+  | { readonly kind: "connected"; readonly session: Session; readonly target: KernelTarget }
   | { readonly kind: "disconnected" }
   | { readonly kind: "lost"; readonly error: IpyboxError };
 

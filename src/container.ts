@@ -1,5 +1,6 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { parseBinds } from "./binds.ts";
+import { Control } from "./control.ts";
 import type { Engine, SandboxAddress, SandboxLog } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { guard, type Guard } from "./guard.ts";
@@ -17,6 +18,8 @@ interface Running {
   readonly id: string;
   readonly token: string;
   readonly address: SandboxAddress;
+  /** The owner's connection to the agent. */
+  readonly control: Control;
   readonly guard: Guard;
 }
 
@@ -153,8 +156,9 @@ export class ExecutionContainer {
         { id, address, token, log, config: agentConfig(this.#options) },
         { timeoutMs: startTimeoutMs, signal },
       );
+      const control = await Control.open({ ...address, token }, { timeoutMs: startTimeoutMs, signal: inTime });
       if (detached) watch.dismiss();
-      return { engine, id, token, address, guard: watch };
+      return { engine, id, token, address, control, guard: watch };
     } catch (error) {
       const [cleanup] = await Promise.allSettled([discard({ engine, id, address, guard: watch })]);
       if (cleanup.status === "fulfilled") throw error;
@@ -174,6 +178,7 @@ export class ExecutionContainer {
     this.#running = undefined;
     this.#killed = true;
     if (running !== undefined) {
+      running.control.close();
       await discard(running);
     }
     this.#life = undefined;

@@ -22,6 +22,7 @@ export type IpyboxErrorCode =
   | "kernel_died"
   | "protocol_violation"
   | "connection_lost"
+  | "agent_failed"
   | "disconnected"
   | "execution_failed"
   | "execution_aborted"

@@ -1,27 +1,24 @@
-import { ExecutionAbortedError, ExecutionError, ExecutionTimeoutError, IpyboxError, KernelDiedError } from "./errors.ts";
+import { CellClock } from "./cell-clock.ts";
 import {
+  type InputHandler,
   parseResultOptions,
   parseStreamOptions,
-  type InputHandler,
   type ResultOptions,
   type StreamOptions,
   type SubmitOptions,
 } from "./client-options.ts";
+import { ExecutionAbortedError, ExecutionTimeoutError, IpyboxError, KernelDiedError } from "./errors.ts";
+import { EventFlow } from "./event-flow.ts";
 import { deferred } from "./internal/deferred.ts";
-import { EventQueue } from "./internal/event-queue.ts";
-import { Stopwatch } from "./internal/stopwatch.ts";
-import { type Decoded, MessageDecoder } from "./message-decoder.ts";
+import type { Decoded } from "./message-decoder.ts";
 import { DEFAULTS } from "./options.ts";
-import { OutputCollector } from "./outputs.ts";
 import type { ExecutionEvent, InputRequestEvent } from "./protocol/events.ts";
-import { endsExecution, type Frame, FrameFlag, FrameKind } from "./protocol/frame.ts";
+import { endsExecution, type Frame } from "./protocol/frame.ts";
 import type { Request } from "./protocol/requests.ts";
-import { ExecutionResult } from "./result.ts";
+import type { ExecutionResult } from "./result.ts";
+import { ResultBuilder } from "./result-builder.ts";
 import { executionId, type Pending, requestsToEnd } from "./session.ts";
 import { TextFlow, textsOf } from "./text-flow.ts";
-
-/** So much may wait for a reader before the cell has to wait. */
-const HIGH_WATER_BYTES = 1024 * 1024;
 
 /** A cell that was interrupted has so long to end before the caller is answered all the same. */
 const SETTLE_AFTER_MS = 4_500;
@@ -44,26 +41,13 @@ export class Execution implements Pending {
   readonly number: number;
   readonly #host: ExecutionHost;
   readonly #onInput: InputHandler | undefined;
-  readonly #decoder = new MessageDecoder();
-  readonly #collector: OutputCollector;
-  readonly #queue = new EventQueue<ExecutionEvent>();
+  readonly #builder: ResultBuilder;
+  readonly #flow: EventFlow;
+  readonly #clock: CellClock;
   readonly #outcome = deferred<ExecutionResult>();
-  readonly #watch: Stopwatch;
   #requests: Request[];
-  #reader: "none" | "reading" | "done" = "none";
-  #draining = false;
   #settled = false;
-  #waiting = false;
-  #held = false;
-  #asking = false;
-  #timeoutMs: number | null;
   #expired = false;
-  #error: Extract<ExecutionEvent, { type: "error" }> | undefined;
-  #executionCount: number | null = null;
-  #freshKernel = false;
-  /** Bytes of output that have come or are known to be gone. */
-  #receivedBytes = 0;
-  #lostBytes = 0;
   #lastSequence = 0;
 
   /** @internal Made by `client.submit` and `client.executionById`. */
@@ -73,10 +57,9 @@ export class Execution implements Pending {
     this.#requests = [request];
     this.#host = host;
     this.#onInput = options.onInput;
-    this.#collector = new OutputCollector(options.maxOutputBytes ?? DEFAULTS.maxOutputBytes);
-    this.#timeoutMs = options.timeoutMs === undefined ? DEFAULTS.timeoutMs : options.timeoutMs;
-    this.#watch = new Stopwatch(this.#timeoutMs, () => this.#expire());
-    this.#watch.run();
+    this.#builder = new ResultBuilder(options.maxOutputBytes ?? DEFAULTS.maxOutputBytes);
+    this.#flow = new EventFlow(() => host.balance());
+    this.#clock = new CellClock(options.timeoutMs === undefined ? DEFAULTS.timeoutMs : options.timeoutMs, () => this.#expire());
     this.#follow(options.signal);
   }
 
@@ -105,31 +88,16 @@ export class Execution implements Pending {
    */
   async *events(options: StreamOptions = {}): AsyncGenerator<ExecutionEvent, void, undefined> {
     this.#await(parseStreamOptions(options));
-    if (this.#reader === "reading") {
+    if (this.#flow.reading) {
       throw new IpyboxError("invalid_state", `Execution ${this.id} is being read already: use one loop, or result().`);
     }
-    if (this.#reader === "done" || this.#draining) {
-      yield* this.#replay();
+    if (this.#flow.missed) {
+      yield* this.#kept();
       return;
     }
-    this.#reader = "reading";
-    let left = true;
-    try {
-      for (;;) {
-        const next = await this.#queue.take();
-        this.#host.balance();
-        if (next === undefined) break;
-        yield next.value;
-      }
-      left = false;
-    } catch (error) {
-      left = false;
-      throw error;
-    } finally {
-      this.#reader = "done";
-      this.drain();
-      if (left && options.onExit !== "detach") this.#interrupt();
-    }
+    yield* this.#flow.read(() => {
+      if (options.onExit !== "detach") this.#interrupt();
+    });
   }
 
   /**
@@ -140,7 +108,7 @@ export class Execution implements Pending {
    */
   async result(options: ResultOptions = {}): Promise<ExecutionResult> {
     this.#await(parseResultOptions(options));
-    if (this.#reader !== "reading") this.drain();
+    this.#flow.drain();
     return this.#outcome.promise;
   }
 
@@ -148,13 +116,13 @@ export class Execution implements Pending {
   async interrupt(): Promise<void> {
     if (this.#settled) return;
     this.#interrupt();
-    if (this.#reader !== "reading") this.drain();
+    this.#flow.drain();
     await this.#outcome.promise.catch(() => undefined);
   }
 
   /** @internal Whether the kernel should wait until more has been read. */
   get full(): boolean {
-    return !this.#draining && !this.#settled && this.#queue.bytes > HIGH_WATER_BYTES;
+    return this.#flow.full;
   }
 
   /** @internal */
@@ -177,76 +145,56 @@ export class Execution implements Pending {
 
   /** @internal No reader will come for what arrives from now on: only the result keeps it. */
   drain(): void {
-    if (this.#draining || this.#reader === "reading") return;
-    this.#draining = true;
-    this.#queue.clear();
-    this.#host.balance();
+    this.#flow.drain();
   }
 
   /** @internal While output is held back for a reader, the cell's time does not count. */
   hold(held: boolean): void {
-    this.#held = held;
-    this.#clock();
+    this.#clock.set("held", held);
   }
 
   /** @internal Takes a frame of this execution. */
   receive(frame: Frame): void {
     if (this.#settled) return;
     this.#lastSequence = frame.sequence;
-    const isOutput = frame.kind !== FrameKind.lifecycle && (frame.flags & FrameFlag.last) === 0;
-    if (isOutput) this.#receivedBytes += frame.payload.length;
-    const bytes = frame.payload.length + (frame.kind === FrameKind.message ? this.#decoder.unfinishedBytes : 0);
-    let message: Decoded | undefined;
+    let complete: boolean;
     try {
-      message = this.#decoder.decode(frame);
-      if (message !== undefined) this.#take(message, bytes);
+      const decoded = this.#builder.decode(frame);
+      complete = decoded !== undefined;
+      if (decoded !== undefined) this.#take(decoded.message, decoded.bytes);
     } catch (cause) {
       this.fail(new IpyboxError("protocol_violation", "The kernel sent what is no message; reset it.", { cause }));
       return;
     }
     // The start of its last message may be gone: then the agent sends it again.
-    if (message !== undefined && endsExecution(frame.flags)) this.#end();
+    if (complete && endsExecution(frame.flags)) this.#end();
   }
 
   /** @internal Output is gone for good before the next frame. */
   gap(bytes: number): void {
-    const missed = bytes - this.#receivedBytes;
-    if (missed <= 0) return;
-    for (const event of this.#decoder.end()) this.#publish(event, 0);
-    this.#decoder.gap();
-    this.#lostBytes += missed;
-    this.#receivedBytes = bytes;
+    for (const event of this.#builder.gap(bytes)) this.#publish(event, 0);
   }
 
   /** @internal Settles the execution with an error; what comes later is not for it. */
   fail(error: unknown): void {
     if (this.#settled) return;
-    this.#settle();
-    this.#queue.close({ reason: error });
     this.#outcome.reject(error);
+    this.#settle({ reason: error });
   }
 
   /** @internal The result so far. */
   snapshot(): ExecutionResult {
-    return new ExecutionResult(this.#collector, {
-      executionCount: this.#executionCount,
-      freshKernel: this.#freshKernel,
-      lostBytes: this.#lostBytes + this.#decoder.lostBytes,
-    });
+    return this.#builder.snapshot();
   }
 
   #take(message: Decoded, bytes: number): void {
     switch (message.type) {
       case "execution_queued":
-        this.#waiting = true;
-        this.#clock();
-        return;
       case "execution_started":
-        this.#waiting = false;
-        this.#clock();
+        this.#clock.set("queued", message.type === "execution_queued");
         return;
       case "kernel_restarted":
-        this.#freshKernel = true;
+        this.#builder.freshKernel = true;
         return;
       case "execution_aborted":
         this.fail(new ExecutionAbortedError(this.id, message.reason));
@@ -282,39 +230,21 @@ export class Execution implements Pending {
   }
 
   #publish(event: ExecutionEvent, bytes: number): void {
-    if (event.type === "error") this.#error = event;
-    if (event.type === "execute_reply") this.#reply(event);
+    this.#builder.add(event, bytes);
+    this.#flow.push(event, bytes);
     if (event.type === "input_request") void this.#answer(event);
-    this.#collector.add(event, bytes);
-    if (this.#draining) return;
-    this.#queue.push(event, bytes);
-    if (this.full) this.#host.balance();
-  }
-
-  #reply(reply: Extract<ExecutionEvent, { type: "execute_reply" }>): void {
-    this.#executionCount = reply.execution_count;
-    // An error may be shown by code that goes on: it does not fail the cell.
-    if (reply.status === "ok") this.#error = undefined;
-    // The error itself may have been lost with the connection.
-    const { ename, evalue, traceback, frames } = reply;
-    if (reply.status === "error" && ename !== undefined) {
-      this.#error ??= { type: "error", ename, evalue: evalue ?? "", traceback: traceback ?? [], frames: frames ?? [] };
-    }
   }
 
   /** Has the caller answer `input()`. Who has no handler leaves it to another client. */
   async #answer({ prompt, password, number }: InputRequestEvent): Promise<void> {
-    if (this.#onInput === undefined) return;
-    this.#asking = true;
-    this.#clock();
-    const reply = await Promise.resolve()
-      .then(() => this.#onInput?.(prompt, { password }))
+    const ask = this.#onInput;
+    if (ask === undefined) return;
+    const reply = await this.#clock
+      .during("asking", async () => ask(prompt, { password }))
       .then(
         (value) => (typeof value === "string" ? { value } : { error: `onInput gave ${typeof value}, not a string` }),
         (error: unknown) => ({ error: `onInput failed: ${error instanceof Error ? error.message : String(error)}` }),
       );
-    this.#asking = false;
-    this.#clock();
     this.#send({ type: "input_reply", execution: this.number, number, ...reply });
   }
 
@@ -339,25 +269,21 @@ export class Execution implements Pending {
 
   #end(): void {
     if (this.#settled) return;
-    for (const event of this.#decoder.end()) this.#publish(event, 0);
-    const result = this.snapshot();
-    if (this.#expired) {
-      this.fail(this.#timeoutError(false));
-    } else if (this.#error !== undefined) {
-      const { ename, evalue, traceback, frames } = this.#error;
-      const exception = { errorName: ename, errorValue: evalue, traceback: traceback.join("\n"), frames };
-      this.fail(new ExecutionError(exception, result));
+    for (const event of this.#builder.rest()) this.#publish(event, 0);
+    const error = this.#expired ? this.#timeoutError(false) : this.#builder.exception();
+    if (error !== undefined) {
+      this.fail(error);
     } else {
+      this.#outcome.resolve(this.snapshot());
       this.#settle();
-      this.#queue.close();
-      this.#outcome.resolve(result);
     }
   }
 
-  #settle(): void {
+  #settle(failure?: { readonly reason: unknown }): void {
     this.#settled = true;
-    this.#watch.halt();
+    this.#clock.stop();
     this.#requests = [];
+    this.#flow.close(failure);
     this.#host.balance();
   }
 
@@ -369,19 +295,11 @@ export class Execution implements Pending {
   }
 
   #timeoutError(stateLost: boolean): ExecutionTimeoutError {
-    return new ExecutionTimeoutError(this.#timeoutMs ?? 0, this.snapshot(), stateLost, { executionId: this.id });
-  }
-
-  #clock(): void {
-    if (this.#waiting || this.#held || this.#asking || this.#settled) this.#watch.halt();
-    else this.#watch.run();
+    return new ExecutionTimeoutError(this.#clock.limitMs ?? 0, this.snapshot(), stateLost, { executionId: this.id });
   }
 
   #await(options: ResultOptions): void {
-    if (options.timeoutMs !== undefined) {
-      this.#timeoutMs = options.timeoutMs;
-      this.#watch.restart(options.timeoutMs);
-    }
+    if (options.timeoutMs !== undefined) this.#clock.restart(options.timeoutMs);
     this.#follow(options.signal);
     this.#host.drainBefore(this);
   }
@@ -395,16 +313,16 @@ export class Execution implements Pending {
   }
 
   /** For a reader that comes late: what the result has kept. */
-  async *#replay(): AsyncGenerator<ExecutionEvent, void, undefined> {
+  async *#kept(): AsyncGenerator<ExecutionEvent, void, undefined> {
     const outcome = await this.#outcome.promise.then(
       () => undefined,
       (error: unknown) => ({ error }),
     );
-    const { outputs, truncated } = this.snapshot();
+    const { outputs, truncated, executionCount } = this.snapshot();
     for (const output of outputs) {
       if (output.kind === "stream") yield { type: "stream", name: output.name, text: output.text };
       else if (output.kind === "display") yield { type: "display_data", transient: {}, ...output };
-      else if (output.kind === "result") yield { type: "execute_result", execution_count: this.#executionCount ?? 0, ...output };
+      else if (output.kind === "result") yield { type: "execute_result", execution_count: executionCount ?? 0, ...output };
     }
     if (truncated) {
       throw new IpyboxError(

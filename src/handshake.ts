@@ -1,13 +1,13 @@
 import type WebSocket from "ws";
 import { IpyboxError } from "./errors.ts";
-import type { LinkTarget } from "./link.ts";
 import { FrameKind, readFrames } from "./protocol/frame.ts";
 import type { Control } from "./protocol/requests.ts";
+import type { KernelTarget } from "./target.ts";
 
 /** Waits until the agent says that it takes requests; nothing is read beyond that. */
 export async function handshake(
   socket: WebSocket,
-  target: LinkTarget,
+  target: KernelTarget,
   timeoutMs: number,
   signal: AbortSignal | undefined,
 ): Promise<Extract<Control, { type: "ready" }>> {
@@ -64,7 +64,7 @@ export async function handshake(
   }
 }
 
-function refusal(status: number, { host, port, kernelId }: LinkTarget): IpyboxError {
+function refusal(status: number, { host, port, kernelId }: KernelTarget): IpyboxError {
   const where = `${host}:${port}`;
   const details = { host, port, status };
   switch (status) {

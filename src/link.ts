@@ -8,6 +8,7 @@ import { encodeFrame, encodeJsonFrame, type Frame, FrameKind, readFrames } from 
 import { encodeMessage } from "./protocol/messages.ts";
 import { type Control, RECEIPT_BYTES, type Request } from "./protocol/requests.ts";
 import { Pulse } from "./pulse.ts";
+import type { KernelTarget } from "./target.ts";
 
 /** How often it is looked whether a connection still lives. */
 const BEAT_MS = 500;
@@ -22,16 +23,6 @@ const RETRY_DELAYS_MS = [0, 50, 100, 200, 400, 800] as const;
 
 /** A port that refuses connections for so long belongs to a container that is gone. */
 const REFUSED_MS = 1_000;
-
-/** Where a kernel is. */
-export interface LinkTarget {
-  readonly host: string;
-  readonly port: number;
-  readonly token: string;
-  readonly kernelId: string;
-  /** Tells why the container is gone, if it is. Undefined when it runs, or nobody knows. */
-  readonly whyGone?: (() => Promise<string | undefined>) | undefined;
-}
 
 export interface LinkOptions {
   /** Creates the kernel, with these terms; without it the kernel must be there. */
@@ -57,7 +48,7 @@ export interface LinkEvents {
 
 /** A client's connection to its kernel: it comes back when it drops, and goes on where it was. */
 export class Link {
-  readonly #target: LinkTarget;
+  readonly #target: KernelTarget;
   /** Names this client, so that a new connection takes the place of one that has died. */
   readonly #client: string = randomUUID();
   #socket: WebSocket | undefined;
@@ -78,13 +69,13 @@ export class Link {
   readonly #ended = new AbortController();
   #heartbeat: NodeJS.Timeout | undefined;
 
-  private constructor(target: LinkTarget, after: number | "latest") {
+  private constructor(target: KernelTarget, after: number | "latest") {
     this.#target = target;
     this.#after = after;
   }
 
   /** Connects, and creates the kernel when the options say so. `start()` lets frames come. */
-  static async open(target: LinkTarget, options: LinkOptions): Promise<Link> {
+  static async open(target: KernelTarget, options: LinkOptions): Promise<Link> {
     const link = new Link(target, options.after);
     await link.#connect(options.timeoutMs, options.create, options.signal);
     link.#heartbeat = setInterval(() => link.#beat(), BEAT_MS).unref();
@@ -195,7 +186,7 @@ export class Link {
   #control(control: Control): void {
     if (control.type === "execution_not_found") this.#events?.onNotFound(control.execution);
     if (control.type !== "closed") return;
-    if (control.code === "container_culled") {
+    if (control.code === "container_culled" || control.code === "container_abandoned") {
       this.#lose(new ContainerDiedError(control.message));
       return;
     }
@@ -269,7 +260,7 @@ export class Link {
   }
 }
 
-function lostFor({ host, port }: LinkTarget, cause: unknown): IpyboxError {
+function lostFor({ host, port }: KernelTarget, cause: unknown): IpyboxError {
   const text = `The connection to ${host}:${port} was lost, and did not come back for ${RECONNECT_MS / 1000} s.`;
   return new IpyboxError("connection_lost", `${text} The kernel may still run: see ExecutionClient.attach().`, { cause });
 }

@@ -1,8 +1,8 @@
 import type { InputHandler } from "./client-options.ts";
 import { IpyboxError } from "./errors.ts";
 import { Execution, type ExecutionHost } from "./execution.ts";
-import type { LinkTarget } from "./link.ts";
 import { executionId, Session } from "./session.ts";
+import type { KernelTarget } from "./target.ts";
 
 export interface ReplayOptions {
   readonly fromSequence: number;
@@ -13,7 +13,7 @@ export interface ReplayOptions {
 }
 
 /** An execution over a connection of its own: what is kept of it comes first, then what follows. */
-export function replayExecution(target: LinkTarget, number: number, options: ReplayOptions): Execution {
+export function replayExecution(target: KernelTarget, number: number, options: ReplayOptions): Execution {
   const { fromSequence, connectTimeoutMs, onInput, signal } = options;
   let session: Session | undefined;
   const host: ExecutionHost = {

@@ -61,8 +61,8 @@ export async function sandboxSpec(
 
 /** What the agent of that start has to know. */
 export function agentConfig(options: ExecutionContainerOptions): AgentConfig {
-  const idleTimeoutMs = options.idleTimeoutMs ?? null;
-  return { ...(options.user ?? callerUser()), env: { ...proxySettings(), ...options.env }, idleTimeoutMs };
+  const { user = callerUser(), env, idleTimeoutMs = null, detached = false } = options;
+  return { ...user, env: { ...proxySettings(), ...env }, idleTimeoutMs, detached };
 }
 
 async function certificateFiles(paths: readonly string[]): Promise<readonly SandboxFile[]> {

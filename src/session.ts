@@ -1,9 +1,10 @@
 import { randomInt } from "node:crypto";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
-import { Link, type LinkOptions, type LinkTarget } from "./link.ts";
+import { Link, type LinkOptions } from "./link.ts";
 import { endsExecution, type Frame } from "./protocol/frame.ts";
 import type { Request } from "./protocol/requests.ts";
 import type { ExecutionResult } from "./result.ts";
+import type { KernelTarget } from "./target.ts";
 
 /** Something that a client waits for: it takes frames until it is settled. */
 export interface Pending {
@@ -52,7 +53,7 @@ export class Session {
   }
 
   /** Connects to a kernel, and creates it when the options say so. `first` is waited for before anything comes. */
-  static async open(target: LinkTarget, options: LinkOptions, events: SessionEvents, first?: Pending): Promise<Session> {
+  static async open(target: KernelTarget, options: LinkOptions, events: SessionEvents, first?: Pending): Promise<Session> {
     const link = await Link.open(target, options);
     const session = new Session(target.kernelId, link, events);
     if (first !== undefined) session.submit(first);

@@ -1,13 +1,22 @@
 import type { AttachOptions } from "./client-options.ts";
 import { IpyboxError } from "./errors.ts";
-import type { LinkTarget } from "./link.ts";
 import { DEFAULTS } from "./options.ts";
 import { readRuntimeEntry, type RuntimeEntry } from "./runtime-dir.ts";
 
 const LOOK_TIMEOUT_MS = 1_000;
 
+/** Where a kernel is. */
+export interface KernelTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly token: string;
+  readonly kernelId: string;
+  /** Tells why the container is gone, if it is. Undefined when it runs, or nobody knows. */
+  readonly whyGone?: (() => Promise<string | undefined>) | undefined;
+}
+
 /** Where a kernel is, with the token that lets in. */
-export async function findTarget(options: Omit<AttachOptions, "kernelId">, kernelId: string): Promise<LinkTarget> {
+export async function findTarget(options: Omit<AttachOptions, "kernelId">, kernelId: string): Promise<KernelTarget> {
   const { host = DEFAULTS.host, port } = options;
   const entry = await readRuntimeEntry(host, port);
   const token = options.token ?? entry?.token;

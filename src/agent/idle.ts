@@ -1,10 +1,9 @@
+import { endSandbox } from "./ending.ts";
 import type { Kernels } from "./kernels.ts";
-
-/** Connections have so long to learn why they are closed. */
-const FAREWELL_MS = 200;
+import type { Owners } from "./owners.ts";
 
 /** Ends the agent, and with it the sandbox, when no cell has run for `idleTimeoutMs`; never while one runs. */
-export function endWhenIdle(kernels: Kernels, idleTimeoutMs: number): void {
+export function endWhenIdle(kernels: Kernels, owners: Owners, idleTimeoutMs: number): void {
   const startedAt = Date.now();
   const look = (): void => {
     const idleMs = kernels.busy ? 0 : Date.now() - Math.max(startedAt, kernels.idleSince);
@@ -12,8 +11,7 @@ export function endWhenIdle(kernels: Kernels, idleTimeoutMs: number): void {
       setTimeout(look, idleTimeoutMs - idleMs);
       return;
     }
-    kernels.close("container_culled", `nothing ran in the container for ${idleTimeoutMs} ms (idleTimeoutMs)`);
-    setTimeout(() => process.exit(0), FAREWELL_MS);
+    endSandbox({ kernels, owners }, "container_culled", `nothing ran in the container for ${idleTimeoutMs} ms (idleTimeoutMs)`);
   };
   setTimeout(look, idleTimeoutMs);
 }

@@ -1,27 +1,38 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { CONFIG_PATH, HEALTH_PATH } from "../protocol/agent-config.ts";
+import { CONTROL_PATH, MAX_CONTROL_BYTES } from "../protocol/control.ts";
 import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
+import { endSandbox } from "./ending.ts";
 import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
 import { endWhenIdle } from "./idle.ts";
 import { Kernels } from "./kernels.ts";
 import { readKernelUrl } from "./kernel-url.ts";
+import { Lease } from "./lease.ts";
+import { Owners } from "./owners.ts";
 import type { Zygote } from "./zygote.ts";
 
+/** TCP looks so long after the last byte whether the other end is still there, and gives up 10 s later. */
 const KEEP_ALIVE_MS = 15_000;
+const OWNER_KEEP_ALIVE_MS = 3_000;
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
-/** The agent's one port: health, configuration, and a WebSocket a kernel. Whatever lacks the token gets 401. */
+/**
+ * The agent's one port: health, configuration, a WebSocket an owner, and one a kernel's client. Whatever lacks
+ * the token gets 401.
+ */
 export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   let kernels: Kernels | undefined;
-  const webSockets = new WebSocketServer({
-    noServer: true,
-    perMessageDeflate: false,
-    maxPayload: MAX_REQUEST_BYTES,
-    skipUTF8Validation: true,
+  const lease = new Lease(() => {
+    endSandbox({ kernels, owners }, "container_abandoned", "the process that has started the container is gone");
   });
+  const owners = new Owners(() => ({ type: "ping_reply" }), lease);
+  const unpacked = { noServer: true, perMessageDeflate: false, skipUTF8Validation: true };
+  const clientSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_REQUEST_BYTES });
+  const ownerSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_CONTROL_BYTES });
   const authorized = ({ headers }: IncomingMessage): boolean => {
     const [scheme, token] = (headers.authorization ?? "").split(" ", 2);
     const given = createHash("sha256")
@@ -38,7 +49,8 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     try {
       const config = parseAgentConfig(await readBody(request));
       kernels = new Kernels(zygote, kernelSpec(config, process.env));
-      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, config.idleTimeoutMs);
+      if (config.detached) lease.waive();
+      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, owners, config.idleTimeoutMs);
     } catch (error) {
       response.writeHead(400).end(String(error));
       return;
@@ -67,6 +79,11 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       refuse(socket, 401, "unauthorized");
       return;
     }
+    if (request.url === CONTROL_PATH) {
+      (socket as Socket).setKeepAlive(true, OWNER_KEEP_ALIVE_MS);
+      ownerSockets.handleUpgrade(request, socket, head, (webSocket) => owners.join(webSocket));
+      return;
+    }
     const known = kernels;
     if (known === undefined) {
       refuse(socket, 503, "the sandbox was not configured: it was started again by other means");
@@ -78,7 +95,7 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       return;
     }
     known.open(asked.id, asked.terms).then(
-      () => webSockets.handleUpgrade(request, socket, head, (webSocket) => known.join(asked.id, webSocket, asked)),
+      () => clientSockets.handleUpgrade(request, socket, head, (webSocket) => known.join(asked.id, webSocket, asked)),
       (error: unknown) => refuse(socket, 503, error instanceof Error ? error.message : String(error)),
     );
   });

@@ -10,6 +10,8 @@ export interface AgentConfig {
   readonly env: Readonly<Record<string, string>>;
   /** The agent ends when no cell has run for so long; null: never. */
   readonly idleTimeoutMs: number | null;
+  /** Whether the agent goes on without an owner's connection. */
+  readonly detached: boolean;
 }
 
 /**

@@ -31,6 +31,7 @@ const CODES = [
   "kernel_died",
   "protocol_violation",
   "connection_lost",
+  "agent_failed",
   "disconnected",
   "execution_failed",
   "execution_aborted",
