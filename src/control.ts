@@ -9,6 +9,9 @@ import { CONTROL_PATH, type ControlEvent, controlMessage, type ControlReply, typ
 const BEAT_MS = 5_000;
 const RETRY_DELAYS_MS = [0, 100, 200, 400, 800, 1_600] as const;
 const CONNECT_TIMEOUT_MS = 5_000;
+
+/** A connection that does not come back for so long is tried again only when something is asked for: by then the lease is over. */
+const GIVE_UP_MS = 60_000;
 const REPLY_TIMEOUT_MS = 10_000;
 
 /** Where the agent is, and what lets in. */
@@ -33,6 +36,7 @@ export class Control extends EventEmitter<EventMap> {
   #next = 1;
   #alive = true;
   #closed = false;
+  #reconnecting = false;
   #beat: NodeJS.Timeout | undefined;
 
   private constructor(target: ControlTarget) {
@@ -64,6 +68,7 @@ export class Control extends EventEmitter<EventMap> {
     this.#asked.set(id, asked);
     this.#hold();
     this.#send(asked);
+    if (this.#socket === undefined) void this.#reconnect();
     const timer = setTimeout(() => {
       const text = `The container's agent did not answer a ${request.type} within ${timeoutMs} ms.`;
       asked.reply.reject(new IpyboxError("connection_lost", text, { details: { timeoutMs } }));
@@ -71,7 +76,8 @@ export class Control extends EventEmitter<EventMap> {
     try {
       const reply = await asked.reply.promise;
       if (reply.type === "error_reply") throw new IpyboxError("agent_failed", `The container's agent failed: ${reply.message}.`);
-      if (reply.type !== expected) throw new IpyboxError("protocol_violation", `The agent gave a ${reply.type}, not a ${expected}.`);
+      if (reply.type !== expected)
+        throw new IpyboxError("protocol_violation", `The agent gave a ${reply.type}, not a ${expected}.`);
       return reply as Extract<ControlReply, { type: Type }>;
     } finally {
       clearTimeout(timer);
@@ -100,6 +106,7 @@ export class Control extends EventEmitter<EventMap> {
     });
     const abort = (): void => socket.terminate();
     signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted === true) abort();
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once("open", resolve);
@@ -119,7 +126,7 @@ export class Control extends EventEmitter<EventMap> {
     this.#socket = socket;
     this.#alive = true;
     socket.on("pong", () => (this.#alive = true));
-    socket.on("message", (data) => this.#receive(data.toString()));
+    socket.on("message", (data) => this.#receive((data as Buffer).toString()));
     socket.on("close", () => void this.#reconnect());
     this.#hold();
     for (const asked of this.#asked.values()) this.#send(asked);
@@ -127,15 +134,15 @@ export class Control extends EventEmitter<EventMap> {
 
   async #reconnect(): Promise<void> {
     this.#socket = undefined;
-    for (let attempt = 0; !this.#closed; attempt += 1) {
+    if (this.#reconnecting) return;
+    this.#reconnecting = true;
+    const giveUpAt = performance.now() + GIVE_UP_MS;
+    for (let attempt = 0; !this.#closed && this.#socket === undefined; attempt += 1) {
+      if (performance.now() > giveUpAt && this.#asked.size === 0) break;
       await delay(RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)], undefined, { ref: false });
-      if (this.#closed) return;
-      const connected = await this.#connect(CONNECT_TIMEOUT_MS).then(
-        () => true,
-        () => false,
-      );
-      if (connected) return;
+      if (!this.#closed) await this.#connect(CONNECT_TIMEOUT_MS).catch(() => undefined);
     }
+    this.#reconnecting = false;
   }
 
   #receive(text: string): void {

@@ -6,21 +6,26 @@ import { DockerEngine } from "./engine/docker/docker-engine.ts";
 import { removeSessionFiles } from "./runtime-dir.ts";
 import { SESSION_LABEL } from "./sandbox-spec.ts";
 
-/** A request that the process has made just before its end may take a while. */
+/** A request that the process has made just before its end may take a while; one behind it less. */
 const LOOK_FOR_MS = 20_000;
+const LOOK_AGAIN_FOR_MS = 3_000;
 const LOOK_EVERY_MS = 500;
 
 const [session = "", dockerHost] = process.argv.slice(2);
 if (session !== "" && (await text(process.stdin).catch(() => "")) === "") {
-  for (const end = Date.now() + LOOK_FOR_MS; Date.now() < end; await delay(LOOK_EVERY_MS)) {
+  let end = Date.now() + LOOK_FOR_MS;
+  for (; Date.now() < end; await delay(LOOK_EVERY_MS)) {
     // The daemon may be away for a moment.
-    await reap().catch(() => undefined);
+    const found = await reap().catch(() => 0);
+    if (found > 0) end = Date.now() + LOOK_AGAIN_FOR_MS;
   }
 }
 
-async function reap(): Promise<void> {
+/** Gives how many containers there were. */
+async function reap(): Promise<number> {
   await removeSessionFiles(session);
   const engine = new DockerEngine(dockerHost);
   const left = await engine.list({ [SESSION_LABEL]: session });
-  await Promise.allSettled(left.map(({ id }) => engine.remove(id)));
+  await Promise.all(left.map(({ id }) => engine.remove(id)));
+  return left.length;
 }

@@ -26,6 +26,7 @@ EXITED = 6
 READY = 7
 STALE = 8
 STARTED = 9
+REFUSED = 11
 
 # Flags
 RAW = 1  # written to the file descriptor, not by sys.stdout

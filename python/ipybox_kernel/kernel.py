@@ -18,7 +18,7 @@ from . import frames, introspection, variables
 from .channel import Channel, current_execution
 from .charts import show_charts
 from .errors import exception_text
-from .forking import fork_kernel
+from .forking import describe_failure, fork_kernel
 from .shell import ZMQInteractiveShell
 from .stdin import Stdin
 from .streams import OutStream, install_print
@@ -157,7 +157,7 @@ class Kernel:
                     self._go_on_as_fork(*forked)
                     return
         except OSError as error:
-            content = {"type": "fork_reply", "status": "error", "ename": type(error).__name__, "evalue": str(error)}
+            content = {"type": "fork_reply", "status": "error", "ename": type(error).__name__, "evalue": describe_failure(error)}
         else:
             content = {"type": "fork_reply", "status": "ok"}
         self._channel.reply(execution, content)

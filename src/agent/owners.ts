@@ -29,7 +29,7 @@ export class Owners {
   join(socket: WebSocket): void {
     this.#sockets.add(socket);
     this.#lease.hold();
-    socket.on("message", (data) => void this.#answer(socket, String(data)));
+    socket.on("message", (data) => void this.#answer(socket, (data as Buffer).toString()));
     socket.on("error", () => socket.terminate());
     socket.on("close", () => {
       this.#sockets.delete(socket);

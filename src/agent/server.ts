@@ -3,9 +3,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import { CONFIG_PATH, HEALTH_PATH } from "../protocol/agent-config.ts";
+import { CONFIG_PATH, HEALTH_PATH, type Refusal } from "../protocol/agent-config.ts";
 import { CONTROL_PATH, MAX_CONTROL_BYTES } from "../protocol/control.ts";
 import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
+import type { Bound } from "../protocol/lifecycle.ts";
+import { KernelStartError } from "./bounds.ts";
 import { endSandbox } from "./ending.ts";
 import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
 import { endWhenIdle } from "./idle.ts";
@@ -96,7 +98,10 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     }
     known.open(asked.id, asked.terms).then(
       () => clientSockets.handleUpgrade(request, socket, head, (webSocket) => known.join(asked.id, webSocket, asked)),
-      (error: unknown) => refuse(socket, 503, error instanceof Error ? error.message : String(error)),
+      (error: unknown) => {
+        const bound = error instanceof KernelStartError ? error.bound : undefined;
+        refuse(socket, 503, error instanceof Error ? error.message : String(error), bound);
+      },
     );
   });
   return server;
@@ -113,8 +118,8 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-function refuse(socket: Duplex, status: number, reason: string): void {
-  const body = JSON.stringify({ message: reason });
+function refuse(socket: Duplex, status: number, reason: string, bound?: Bound): void {
+  const body = JSON.stringify({ message: reason, bound } satisfies Refusal);
   socket.end(
     `HTTP/1.1 ${status} ${status === 401 ? "Unauthorized" : "Refused"}\r\nConnection: close\r\n` +
       `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
