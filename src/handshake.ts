@@ -55,10 +55,8 @@ export async function handshake(
         }
       });
       socket.once("unexpected-response", (_, response) => {
-        void readRefusal(response).then((why) => {
-          done();
-          reject(refusal(response.statusCode ?? 0, why, target));
-        });
+        const failed = readRefusal(response).then((why) => Promise.reject(refusal(response.statusCode ?? 0, why, target)));
+        failed.catch(reject).finally(done);
       });
       socket.once("error", (cause) => {
         done();

@@ -19,6 +19,7 @@ from .channel import Channel, current_execution
 from .charts import show_charts
 from .errors import exception_text
 from .forking import describe_failure, fork_kernel
+from .privileges import step_back
 from .shell import ZMQInteractiveShell
 from .stdin import Stdin
 from .streams import OutStream, install_print
@@ -73,6 +74,7 @@ class Kernel:
         install_print()
         _inherit_execution_in_threads()
         signal.signal(signal.SIGINT, self._on_interrupt)
+        step_back()
         self._say_ready()
         while True:
             self._wait_for_request()
