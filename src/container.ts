@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { parseBinds } from "./binds.ts";
 import { Control } from "./control.ts";
-import type { Engine, SandboxAddress, SandboxLog } from "./engine/engine.ts";
+import { isAgentAt } from "./direct-address.ts";
+import type { Engine, SandboxAddress, SandboxAddresses, SandboxLog } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { guard, type Guard } from "./guard.ts";
 import { fullImageName } from "./image-reference.ts";
@@ -143,20 +144,23 @@ export class ExecutionContainer {
       throw error;
     });
     let log: SandboxLog | undefined;
-    let address: SandboxAddress | undefined;
+    let address: SandboxAddresses | undefined;
     try {
       const inTime = AbortSignal.any([signal, abortAfter(startTimeoutMs, () => notStarted(id, startTimeoutMs))]);
       log = await engine.watchLog(id, inTime);
       await engine.start(id, inTime);
       address = await engine.address(id, inTime);
-      const { token, id: sessionId } = session;
-      await saveRuntimeEntry(address.host, address.port, { token, containerId: id, session: sessionId, dockerHost: engine.url });
+      const { host, port, own } = address;
+      const { token } = session;
+      const entry = { token, containerId: id, session: session.id, dockerHost: engine.url };
+      await saveRuntimeEntry(host, port, entry);
       await configureAgent(
         engine,
         { id, address, token, log, config: agentConfig(this.#options) },
         { timeoutMs: startTimeoutMs, signal },
       );
       const control = await Control.open({ ...address, token }, { timeoutMs: startTimeoutMs, signal: inTime });
+      if (own !== undefined && (await isAgentAt(own, token))) await saveRuntimeEntry(host, port, { ...entry, direct: own });
       if (detached) watch.dismiss();
       return { engine, id, token, address, control, guard: watch };
     } catch (error) {

@@ -1,6 +1,8 @@
 import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
+import type { SandboxAddress } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 
 const DRAFT = /\.json\.([0-9a-f-]{36})$/;
@@ -13,7 +15,17 @@ export interface RuntimeEntry {
   readonly session: string;
   /** The daemon that runs it, as `DOCKER_HOST` would name it. */
   readonly dockerHost: string;
+  /** Where this machine reaches the agent without the published port. */
+  readonly direct?: SandboxAddress | undefined;
 }
+
+const runtimeEntry: z.ZodType<RuntimeEntry> = z.object({
+  token: z.string(),
+  containerId: z.string(),
+  session: z.string(),
+  dockerHost: z.string(),
+  direct: z.object({ host: z.string(), port: z.number() }).optional(),
+});
 
 /** Keeps the token of a container for other processes of this user. */
 export async function saveRuntimeEntry(host: string, port: number, entry: RuntimeEntry): Promise<void> {
@@ -97,9 +109,7 @@ async function readEntry(path: string): Promise<RuntimeEntry | undefined> {
     throw error;
   }
   try {
-    const { token, containerId, session = "", dockerHost } = JSON.parse(text) as Partial<RuntimeEntry>;
-    const complete = typeof token === "string" && typeof containerId === "string" && typeof dockerHost === "string";
-    return complete ? { token, containerId, session, dockerHost } : undefined;
+    return runtimeEntry.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }

@@ -8,7 +8,7 @@ import type {
   EngineInfo,
   ImportRequest,
   PullOptions,
-  SandboxAddress,
+  SandboxAddresses,
   SandboxEnding,
   SandboxLog,
   SandboxSpec,
@@ -25,6 +25,7 @@ import { readEnding } from "./ending.ts";
 import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
 import { buildImage, findImage, importImage, pullImage } from "./images.ts";
 import { watchLog } from "./logs.ts";
+import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
 
 /** How long the daemon may take to end and remove a container. */
@@ -100,7 +101,7 @@ export class DockerEngine implements Engine {
     });
   }
 
-  async address(id: string, signal?: AbortSignal): Promise<SandboxAddress> {
+  async address(id: string, signal?: AbortSignal): Promise<SandboxAddresses> {
     const container = this.#docker.getContainer(id);
     const what = `Container ${short(id)} can't be inspected`;
     const request = (abortSignal: AbortSignal): Promise<Docker.ContainerInspectInfo | undefined> =>
@@ -115,7 +116,7 @@ export class DockerEngine implements Engine {
         details: { containerId: id, exitCode: found.State.ExitCode, running: found.State.Running },
       });
     }
-    return { host: publishedHost(this.#endpoint), port };
+    return { host: publishedHost(this.#endpoint), port, own: ownAddress(this.#endpoint, found) };
   }
 
   async inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined> {
