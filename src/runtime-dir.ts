@@ -5,6 +5,8 @@ import { z } from "zod";
 import type { SandboxAddress } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 
+/** A draft has its name for a moment only. */
+const DRAFT_MS = 60_000;
 const DRAFT = /\.json\.([0-9a-f-]{36})$/;
 
 /** What this user's processes know of a container that one of them has started. */
@@ -59,6 +61,8 @@ export interface RuntimeFile {
   readonly session: string;
   /** Undefined for a draft. */
   readonly entry: RuntimeEntry | undefined;
+  /** Whether somebody may just be writing it. */
+  readonly isFresh: boolean;
 }
 
 /** All that the runtime directory has. */
@@ -67,10 +71,10 @@ export async function listRuntimeFiles(): Promise<readonly RuntimeFile[]> {
   const files: RuntimeFile[] = [];
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
-    const draft = DRAFT.exec(name)?.[1];
     const entry = name.endsWith(".json") ? await readEntry(path) : undefined;
-    if (draft !== undefined) files.push({ path, session: draft, entry: undefined });
-    else if (entry !== undefined) files.push({ path, session: entry.session, entry });
+    const session = entry?.session ?? DRAFT.exec(name)?.[1];
+    if (session === undefined) continue;
+    files.push({ path, session, entry, isFresh: entry === undefined && (await isRecent(path)) });
   }
   return files;
 }
@@ -98,6 +102,11 @@ export async function runtimeDirectory(env: NodeJS.ProcessEnv = process.env): Pr
     );
   }
   return path;
+}
+
+async function isRecent(path: string): Promise<boolean> {
+  const { mtimeMs } = await lstat(path).catch(() => ({ mtimeMs: 0 }));
+  return Date.now() - mtimeMs < DRAFT_MS;
 }
 
 async function readEntry(path: string): Promise<RuntimeEntry | undefined> {
