@@ -42,13 +42,13 @@ async function whyGone({ containerId, dockerHost }: RuntimeEntry): Promise<strin
     const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
     const state = await engine.inspect(containerId, signal);
     if (state?.running === true) return undefined;
-    if (state?.exitCode !== undefined) return `it ended with status ${state.exitCode}${state.oomKilled ? ", out of memory" : ""}`;
-    // At its end it was removed, too.
+    // It may be removed already; who has ended it, only the engine's memory tells.
     const ending = await engine.ending(containerId, signal).catch(() => undefined);
-    if (ending === undefined) return "it was removed";
-    const { exitCode, oomKilled, signal: sent } = ending;
-    const why = oomKilled ? ", out of memory" : sent === undefined ? "" : `, by ${sent} from outside`;
-    return `it ended with status ${exitCode}${why}, and was removed`;
+    const exitCode = ending?.exitCode ?? state?.exitCode;
+    if (exitCode === undefined) return "it was removed";
+    const outOfMemory = state?.oomKilled === true || ending?.oomKilled === true;
+    const sent = ending?.signal === undefined ? "" : `, by ${ending.signal} from outside`;
+    return `it ended with status ${exitCode}${outOfMemory ? ", out of memory" : sent}`;
   } catch {
     return undefined; // nobody knows: the connection itself must tell
   }
