@@ -16,6 +16,7 @@ import { Kernels } from "./kernels.ts";
 import { readKernelUrl } from "./kernel-url.ts";
 import { Lease } from "./lease.ts";
 import { Owners } from "./owners.ts";
+import { Strangers } from "./strangers.ts";
 import type { Zygote } from "./zygote.ts";
 
 /** TCP looks so long after the last byte whether the other end is still there, and gives up 10 s later. */
@@ -78,12 +79,14 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     }
   });
 
+  const strangers = new Strangers(server);
   server.on("upgrade", (request, socket, head) => {
     socket.on("error", () => socket.destroy());
     if (!authorized(request)) {
       refuse(socket, 401, "unauthorized");
       return;
     }
+    strangers.know(socket);
     if (request.url === CONTROL_PATH) {
       (socket as Socket).setKeepAlive(true, OWNER_KEEP_ALIVE_MS);
       ownerSockets.handleUpgrade(request, socket, head, (webSocket) => owners.join(webSocket));
