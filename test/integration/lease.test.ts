@@ -32,7 +32,9 @@ describe("an owner that is killed", () => {
           killed.push({ owner, moment: `${laterMs} ms after ${moment}`, at: Date.now() });
         }
         const left = async (): Promise<readonly string[]> =>
-          (await Promise.all(killed.map(async ({ owner, moment }) => ((await owner.remains()).length > 0 ? [moment] : [])))).flat();
+          (
+            await Promise.all(killed.map(async ({ owner, moment }) => ((await owner.remains()).length > 0 ? [moment] : [])))
+          ).flat();
         const late: string[] = [];
         await eventually(async () => {
           const now = Date.now();
@@ -69,7 +71,9 @@ describe("an owner that is killed", () => {
     await using detached = await OwnerProcess.start(['{"detached":true}', "hold"]);
     const all = [abandoned, stopped, detached];
     for (const owner of all) await owner.isAboutTo("hold");
-    const [inAbandoned = "", inStopped = "", inDetached = ""] = (await Promise.all(all.map((owner) => owner.containers()))).flat();
+    const [inAbandoned = "", inStopped = "", inDetached = ""] = (
+      await Promise.all(all.map((owner) => owner.containers()))
+    ).flat();
     try {
       stopped.child.kill("SIGSTOP");
       abandoned.endGuards();
