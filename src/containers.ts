@@ -1,6 +1,7 @@
+import { rm } from "node:fs/promises";
 import type { Engine, SandboxSummary } from "./engine/engine.ts";
 import { fullImageName } from "./image-reference.ts";
-import { listRuntimeFiles, removeRuntimeEntry, removeSessionFiles } from "./runtime-dir.ts";
+import { listRuntimeFiles, removeRuntimeEntry } from "./runtime-dir.ts";
 import { CONTAINER_LABEL, CREATED_LABEL, IMAGE_LABEL, OWNER_LABEL, SESSION_LABEL } from "./sandbox-spec.ts";
 
 /** A container that some process has started through this package. */
@@ -58,7 +59,7 @@ export async function removeRemains({ dockerHost }: Pick<ContainerFilter, "docke
   const helpers = all.filter((sandbox) => !sessions.has(sessionOf(sandbox)));
   const stale = files.filter(({ session, isFresh }) => !sessions.has(session) && !isFresh);
   await Promise.all(helpers.map(({ id }) => engine.remove(id)));
-  for (const { session } of stale) await removeSessionFiles(session);
+  await Promise.all(stale.map(({ path }) => rm(path, { force: true })));
   return new Set([...helpers.map(sessionOf), ...stale.map(({ session }) => session)]).size;
 }
 
