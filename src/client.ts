@@ -15,8 +15,13 @@ import {
   type SubmitOptions,
   type VariableOptions,
 } from "./client-options.ts";
-import { ContainerDiedError, IpyboxError } from "./errors.ts";
+import { ContainerDiedError, ExecutionAbortedError, IpyboxError, KernelDiedError } from "./errors.ts";
 import { Execution } from "./execution.ts";
+import { type CompiledFunction, compileFunctions, exposureOf } from "./host/expose.ts";
+import { HostCalls } from "./host/host-calls.ts";
+import type { HostFunction, HostSchema } from "./host/host-function.ts";
+import { HostFunctions } from "./host/host-functions.ts";
+import { SHELL_COMMANDS } from "./host/shell-commands.ts";
 import {
   type Completeness,
   type Completion,
@@ -39,6 +44,12 @@ import type { ExecutionResult } from "./result.ts";
 import { Session } from "./session.ts";
 import { findTarget, type KernelTarget } from "./target.ts";
 import { decodeValue, encodeValue, type SettableValue, type Value } from "./variables.ts";
+
+/** Under it, `HostFunctions` keeps what `expose()` is given. */
+const EXPOSED = "host";
+
+/** A kernel that dies each time it is told what is exposed is beyond help. */
+const MAX_PUBLISH_ATTEMPTS = 3;
 
 /** A fork that could not be joined is tried again after so long. */
 const JOIN_AGAIN_MS = 50;
@@ -67,6 +78,10 @@ export class ExecutionClient {
   readonly #options: ExecutionClientOptions;
   readonly #emitter = new EventEmitter<ClientEvents>();
   readonly #late = new LateOutputs();
+  /** @internal What cells can call. A fork's client begins with a copy. */
+  readonly hostFunctions: HostFunctions;
+  readonly #calls: HostCalls;
+  #exposed: ReadonlyMap<string, CompiledFunction> = new Map();
   /** Connections of their own, for executions that are replayed. */
   readonly #replays = new AbortController();
   #state: State = { kind: "new" };
@@ -79,8 +94,15 @@ export class ExecutionClient {
    *
    * @throws IpyboxError `invalid_option`, naming the option.
    */
-  constructor(options: ExecutionClientOptions) {
+  constructor(options: ExecutionClientOptions);
+  /** @internal */
+  constructor(options: ExecutionClientOptions, hostFunctions?: HostFunctions);
+  constructor(options: ExecutionClientOptions, hostFunctions?: HostFunctions) {
     this.#options = parseClientOptions(options);
+    const { onApproval, approveShellCommands = false, requireShellEscape = false } = this.#options;
+    this.hostFunctions = hostFunctions ?? new HostFunctions(requireShellEscape);
+    if (approveShellCommands) this.hostFunctions.set("shell", SHELL_COMMANDS);
+    this.#calls = new HostCalls(this.hostFunctions, onApproval);
   }
 
   /** Creates a kernel and connects to it. Leaving its `await using` block removes it. See `connect()` for what is thrown. */
@@ -258,6 +280,53 @@ export class ExecutionClient {
     return readCompleteness(expectReply(reply, "is_complete_reply"));
   }
 
+  /**
+   * Lets cells call functions of this program: `from host import search`, or `from host.aio import search` to await it.
+   * A name that is exposed already gets the new function. Cells submitted from now on have them, also after a reset or the
+   * kernel's death; so have forks.
+   *
+   * ```ts
+   * await client.expose({
+   *   search: {
+   *     description: "Finds documents.",
+   *     input: z.object({ query: z.string(), limit: z.int().default(10) }),
+   *     handler: ({ query, limit }) => index.search(query, limit),
+   *   },
+   * });
+   * ```
+   *
+   * @throws IpyboxError `invalid_option`, naming the function and field; what `execute` throws.
+   */
+  async expose<Inputs extends Readonly<Record<string, HostSchema>>>(
+    functions: { readonly [Name in keyof Inputs]: HostFunction<Inputs[Name]> },
+    options: QuestionOptions = {},
+  ): Promise<void> {
+    const parsed = parseQuestionOptions(options, "expose");
+    this.#connected("expose");
+    const compiled = await compileFunctions(functions as Readonly<Record<string, HostFunction>>);
+    this.#exposed = new Map([...this.#exposed, ...compiled]);
+    this.hostFunctions.set(EXPOSED, exposureOf(this.#exposed));
+    await this.publish(parsed);
+  }
+
+  /** @internal Tells the kernel what `hostFunctions` holds now, after the cells before. */
+  async publish(options: QuestionOptions = {}): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const { session } = this.#connected("expose");
+      const content = this.hostFunctions.content();
+      const request = { type: "expose_request", execution: session.number(), client: session.client, ...content } as const;
+      try {
+        expectReply(await Question.ask(session, request, options), "expose_reply");
+        return;
+      } catch (error) {
+        // A reset or a death before its turn is none of its business.
+        const lost =
+          error instanceof KernelDiedError || (error instanceof ExecutionAbortedError && error.details["reason"] === "reset");
+        if (!lost || attempt === MAX_PUBLISH_ATTEMPTS) throw error;
+      }
+    }
+  }
+
   /** Calls `listener` at each event of that name. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (...values: ClientEvents[Name]) => void): this {
     this.#emitter.on(name, listener as never);
@@ -281,6 +350,7 @@ export class ExecutionClient {
     this.#state = { kind: "disconnected" };
     if (state.kind !== "connected") return;
     this.#replays.abort();
+    this.#calls.end();
     await state.session.close(this.#ownsKernel);
   }
 
@@ -299,16 +369,42 @@ export class ExecutionClient {
           const output = this.#late.read(frame);
           if (output !== undefined) this.#emitter.emit("lateOutput", output);
         },
-        onGap: () => this.#late.gap(),
-        onLost: (error) => (this.#state = { kind: "lost", error }),
+        onCall: (frame) => this.#calls.receive(frame),
+        onReconnected: () => this.#calls.reconnected(),
+        onDied: () => this.#calls.end(),
+        onGap: () => {
+          this.#late.gap();
+          this.#calls.gap();
+        },
+        onLost: (error) => {
+          this.#state = { kind: "lost", error };
+          this.#calls.end();
+        },
       },
     );
+    this.#calls.connect(session);
     this.#state = { kind: "connected", session, target };
+    if (!this.hostFunctions.empty) await this.#publishFirst(session, { timeoutMs: connectTimeoutMs, signal });
+  }
+
+  /** Tells the kernel before the first cell. A client that can't is of no use: its cells would not be guarded. */
+  async #publishFirst(session: Session, options: QuestionOptions): Promise<void> {
+    const told = this.publish(options).catch(async (error: unknown) => {
+      if (this.#state.kind === "connected") {
+        this.#state = this.#ownsKernel || !(error instanceof IpyboxError) ? { kind: "new" } : { kind: "lost", error };
+      }
+      await session.close(this.#ownsKernel);
+      throw error;
+    });
+    // A kernel that was running before may be busy for long: what is submitted from now on comes after it all the same.
+    if (this.#ownsKernel) await told;
+    else told.catch(() => undefined);
   }
 
   async #joinFork(kernelId: string): Promise<ExecutionClient> {
     const { signal: _, ...options } = this.#options;
-    const client = new ExecutionClient(options);
+    const client = new ExecutionClient(options, this.hostFunctions.copy());
+    client.#exposed = this.#exposed;
     const startedAt = performance.now();
     // Without it the fork would be lost: nobody else knows of it.
     for (;;) {

@@ -26,6 +26,8 @@ export {
   type PythonException,
 } from "./errors.ts";
 export { Execution } from "./execution.ts";
+export type { ApprovalDecision, ApprovalHandler, ApprovalRequest } from "./host/approval.ts";
+export type { HostCallContext, HostFunction, HostSchema, HostValue, JsonSchema } from "./host/host-function.ts";
 export { type BuildProgress, ExecutionImage, type ExecutionImageOptions } from "./image.ts";
 export type { Completeness, Completion, Inspection } from "./introspection.ts";
 export type { LateOutput } from "./late-output.ts";

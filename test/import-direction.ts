@@ -17,10 +17,11 @@ interface Layer {
 
 /** `cli, mcp → index → container, client, … → engine, protocol → internal`; `agent → protocol, internal`. */
 const LAYERS: Readonly<Record<string, Layer>> = {
-  cli: { layers: ["index", "root", "engine", "protocol", "internal"] },
-  mcp: { layers: ["index", "root", "engine", "protocol", "internal"] },
-  index: { layers: ["root", "engine", "protocol", "internal"] },
-  root: { layers: ["engine", "protocol", "internal"] },
+  cli: { layers: ["index", "root", "host", "engine", "protocol", "internal"] },
+  mcp: { layers: ["index", "root", "host", "engine", "protocol", "internal"] },
+  index: { layers: ["root", "host", "engine", "protocol", "internal"] },
+  root: { layers: ["host", "engine", "protocol", "internal"] },
+  host: { layers: ["protocol", "internal"], files: ["errors.ts", "message-parts.ts", "parse-options.ts", "variables.ts"] },
   // Errors are one vocabulary for all of the SDK.
   engine: { layers: ["protocol", "internal"], files: ["errors.ts"] },
   agent: { layers: ["protocol", "internal"], packages: ["ws"] },

@@ -15,6 +15,7 @@ test("the package is entered by these paths and no others", () => {
 
 test("a dependency more is a decision", () => {
   expect(Object.keys(manifest["dependencies"] as object)).toEqual([
+    "ajv",
     "cli-progress",
     "commander",
     "dockerode",
