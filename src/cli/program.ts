@@ -3,12 +3,13 @@ import { Command } from "commander";
 import { buildCommand } from "./build.ts";
 import { cleanupCommand } from "./cleanup.ts";
 import { lsCommand } from "./ls.ts";
+import { mcpCommand } from "./mcp.ts";
 import { USAGE_HINT } from "./print.ts";
 import { replCommand } from "./repl.ts";
 import { runCommand } from "./run.ts";
 
 /** The table of verbs, in the order of the help text. */
-const COMMANDS: readonly (() => Command)[] = [runCommand, replCommand, buildCommand, lsCommand, cleanupCommand];
+const COMMANDS: readonly (() => Command)[] = [runCommand, replCommand, mcpCommand, buildCommand, lsCommand, cleanupCommand];
 
 /** The command line of `ipybox`. */
 export function program(): Command {
