@@ -89,7 +89,9 @@ function partsOf(result: ExecutionResult, limits: ModelOutputLimits): readonly M
       flush();
       parts.push({ kind: "image", mimeType: image.mimeType, data: image.data });
     } else {
-      text += flow.value(image === undefined ? describe(output.data) : `[${image.mimeType} left out: too many or too large images]`);
+      text += flow.value(
+        image === undefined ? describe(output.data) : `[${image.mimeType} left out: too many or too large images]`,
+      );
     }
   }
   flush();

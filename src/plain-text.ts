@@ -23,5 +23,9 @@ const CONTROLS = /[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u20
  * (lone surrogates) become U+FFFD.
  */
 export function plainText(text: string): string {
-  return text.replaceAll("\r\n", "\n").replace(SEQUENCES, "").replace(CONTROLS, "").replace(/\p{Surrogate}/gu, "\ufffd");
+  return text
+    .replaceAll("\r\n", "\n")
+    .replace(SEQUENCES, "")
+    .replace(CONTROLS, "")
+    .replace(/\p{Surrogate}/gu, "\ufffd");
 }

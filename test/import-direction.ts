@@ -17,7 +17,9 @@ interface Layer {
 
 /** `cli, mcp → index → container, client, … → engine, protocol → internal`; `agent → protocol, internal`. */
 const LAYERS: Readonly<Record<string, Layer>> = {
-  cli: { layers: ["index", "root", "engine", "protocol", "internal"] },
+  cli: { layers: ["mcp-server", "index", "root", "engine", "protocol", "internal"] },
+  "mcp-server": { layers: ["root", "protocol", "internal"] },
+  frameworks: { layers: ["root", "protocol", "internal"] },
   mcp: { layers: ["index", "root", "engine", "protocol", "internal"] },
   index: { layers: ["root", "engine", "protocol", "internal"] },
   root: { layers: ["engine", "protocol", "internal"] },

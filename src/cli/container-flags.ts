@@ -41,7 +41,9 @@ export function addContainerFlags(command: Command): Command {
 }
 
 /** The options of the container that the flags ask for. */
-export async function containerOptions(flags: SandboxFlags & Pick<ContainerFlags, "port">): Promise<ExecutionContainerOptions> {
+export async function containerOptions(
+  flags: SandboxFlags & { readonly port?: number | undefined },
+): Promise<ExecutionContainerOptions> {
   return {
     tag: flags.tag,
     binds: flags.bind,

@@ -64,7 +64,8 @@ async function mcp(flags: McpFlags, { signal }: Interrupts): Promise<void> {
   // The SDK takes long to load: only when it is used.
   const { startMcp } = await import("../mcp-server/start.ts");
   await startMcp({
-    container: await containerOptions(flags),
+    // The port is the server's, not a container's.
+    container: await containerOptions({ ...flags, port: undefined }),
     allowedDirectories: flags.allowedDir ?? [],
     serversFile: flags.servers,
     timeoutMs: flags.timeout,

@@ -9,7 +9,8 @@ export type { PythonToolInput, PythonToolOptions } from "./python-tool.ts";
 export interface PythonToolResult {
   /** Texts and images in the order in which the cell gave them; images in base64. */
   readonly parts: readonly (
-    { readonly type: "text"; readonly text: string } | { readonly type: "image"; readonly mimeType: string; readonly data: string }
+    | { readonly type: "text"; readonly text: string }
+    | { readonly type: "image"; readonly mimeType: string; readonly data: string }
   )[];
   /** Whether the cell failed: the last text is its traceback, or says that it ran too long. */
   readonly isError: boolean;

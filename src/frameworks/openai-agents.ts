@@ -17,7 +17,10 @@ export type { PythonToolInput, PythonToolOptions } from "./python-tool.ts";
  *
  * @throws IpyboxError `invalid_option`, naming the option.
  */
-export function pythonTool(client: ExecutionClient, options: PythonToolOptions = {}): FunctionTool<unknown, typeof pythonToolInput, object[]> {
+export function pythonTool(
+  client: ExecutionClient,
+  options: PythonToolOptions = {},
+): FunctionTool<unknown, typeof pythonToolInput, object[]> {
   const { description, run } = describePythonTool(client, options);
   return tool({
     name: PYTHON_TOOL_NAME,

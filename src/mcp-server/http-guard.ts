@@ -2,7 +2,10 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
-import { localhostAllowedHostnames, validateHostHeader } from "@modelcontextprotocol/server";
+import { localhostAllowedHostnames } from "@modelcontextprotocol/server";
+
+/** A name or an address, in brackets if it has colons, and a port. */
+const HOST = /^(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::\d{1,5})?$/i;
 
 /** Why a request is not let in. */
 export interface Refusal {
@@ -35,8 +38,7 @@ export class HttpGuard {
     if (host.length !== 1 || origin.length > 1 || authorization.length > 1) {
       return { status: 400, message: "Bad request: Host, Origin and Authorization must not be repeated" };
     }
-    const hostCheck = validateHostHeader(host[0], this.#allowedNames(host[0] ?? ""));
-    if (!hostCheck.ok) return { status: 403, message: "Forbidden: the Host header names another machine" };
+    if (!this.#isOurs(host[0] ?? "")) return { status: 403, message: "Forbidden: the Host header names another machine" };
     const isForeign = origin[0] !== undefined && origin[0].toLowerCase() !== `http://${host[0]?.toLowerCase()}`;
     if (isForeign) return { status: 403, message: "Forbidden: requests of other web pages are not taken" };
     const owner = this.#ownerOf(authorization[0] ?? "");
@@ -44,11 +46,12 @@ export class HttpGuard {
   }
 
   /** On loopback its names alone; elsewhere addresses too, since rebinding needs a name. */
-  #allowedNames(header: string): string[] {
-    if (isLoopback(this.#host)) return localhostAllowedHostnames();
-    const name = /^(\[[^\]]*\]|[^:]*)/.exec(header)?.[0] ?? "";
-    const isAddress = isIP(name.replace(/^\[|\]$/g, "")) !== 0;
-    return [...localhostAllowedHostnames(), this.#host, hostname().toLowerCase(), ...(isAddress ? [name] : [])];
+  #isOurs(header: string): boolean {
+    const name = HOST.exec(header)?.[1]?.toLowerCase();
+    if (name === undefined) return false;
+    if (localhostAllowedHostnames().includes(name)) return true;
+    if (isLoopback(this.#host)) return name === this.#host;
+    return isIP(name.replace(/^\[|\]$/g, "")) !== 0 || [this.#host.toLowerCase(), hostname().toLowerCase()].includes(name);
   }
 
   /** Takes the same time for every wrong token. */

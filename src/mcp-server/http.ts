@@ -103,7 +103,13 @@ export class HttpServing {
     if (request.headers["mcp-session-id"] !== undefined) return this.#pass(request, response, owner, message);
     const id = isJSONRPCRequest(message) ? message.id : null;
     if (!isInitializeRequest(message)) {
-      return answer(response, 400, SERVER_ERROR, "Bad request: initialize comes first; later requests name their Mcp-Session-Id", id);
+      return answer(
+        response,
+        400,
+        SERVER_ERROR,
+        "Bad request: initialize comes first; later requests name their Mcp-Session-Id",
+        id,
+      );
     }
     const { sessions } = this.#options;
     if (sessions.isFull) {
@@ -157,7 +163,13 @@ async function relay(from: Response, to: ServerResponse): Promise<void> {
   await pipeline(Readable.fromWeb(from.body as ReadableStream), to);
 }
 
-function answer(response: ServerResponse, status: number, code: number, message: string, id: string | number | null = null): void {
+function answer(
+  response: ServerResponse,
+  status: number,
+  code: number,
+  message: string,
+  id: string | number | null = null,
+): void {
   if (status === 401) response.setHeader("WWW-Authenticate", "Bearer");
   write(response, status, refusedAnswer(id, code, message));
 }

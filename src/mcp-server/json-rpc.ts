@@ -20,7 +20,11 @@ export function readMessage(text: string): Received {
     return refused(null, ProtocolErrorCode.ParseError, "Parse error: this is no JSON");
   }
   if (Array.isArray(value)) {
-    return refused(null, ProtocolErrorCode.InvalidRequest, "Invalid request: batches are no part of MCP; send one message at a time");
+    return refused(
+      null,
+      ProtocolErrorCode.InvalidRequest,
+      "Invalid request: batches are no part of MCP; send one message at a time",
+    );
   }
   try {
     return { kind: "message", message: parseJSONRPCMessage(value) };

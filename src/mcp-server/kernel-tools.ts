@@ -7,7 +7,7 @@ const MAX_CODE_CHARACTERS = 4 * 1_048_576;
 const MAX_TIMEOUT_SECONDS = 24 * 60 * 60;
 
 /** A requirement as pip takes it, and nothing that pip takes for an option. */
-const REQUIREMENT = /^[A-Za-z0-9][^\p{Cc}]*$/u;
+const REQUIREMENT = /^[A-Za-z0-9][ -~]*$/;
 
 /** Tools that need nothing but the session's kernel. */
 export function kernelTools({ timeoutMs }: { readonly timeoutMs: number | null }): readonly Tool[] {
@@ -18,7 +18,8 @@ export function kernelTools({ timeoutMs }: { readonly timeoutMs: number | null }
     .max(MAX_TIMEOUT_SECONDS)
     .optional()
     .describe(`Seconds that it may take (default: ${limit}). After that it is interrupted; variables are kept.`);
-  const timeoutOf = (seconds: number | undefined): number | null => (seconds === undefined ? timeoutMs : Math.max(1, seconds * 1000));
+  const timeoutOf = (seconds: number | undefined): number | null =>
+    seconds === undefined ? timeoutMs : Math.max(1, seconds * 1000);
 
   const execute = defineTool({
     name: "execute_ipython_cell",

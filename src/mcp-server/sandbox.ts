@@ -52,7 +52,10 @@ export class Sandbox {
   async use<T>(signal: AbortSignal, run: (running: Running) => Promise<T>): Promise<T> {
     if (this.#isClosed) throw new IpyboxError("invalid_state", "The session has ended.");
     if (this.#calls >= MAX_CALLS) {
-      throw new IpyboxError("invalid_state", `The session has ${MAX_CALLS} calls under way, and takes no more. Wait for some of them.`);
+      throw new IpyboxError(
+        "invalid_state",
+        `The session has ${MAX_CALLS} calls under way, and takes no more. Wait for some of them.`,
+      );
     }
     this.#calls += 1;
     clearTimeout(this.#timer);

@@ -30,8 +30,7 @@ async function callTool(tool: Tool, input: unknown, sandbox: Sandbox, context: S
   const progress = new Progress(
     progressToken === undefined
       ? undefined
-      : (number, message) =>
-          notify({ method: "notifications/progress", params: { progressToken, progress: number, message } }),
+      : (number, message) => notify({ method: "notifications/progress", params: { progressToken, progress: number, message } }),
   );
   try {
     return await tool.run(input, { sandbox, signal, onProgress: (text) => progress.add(text) });

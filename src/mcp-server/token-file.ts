@@ -74,7 +74,10 @@ function parse(path: string, text: string): readonly string[] {
   for (const token of tokens) {
     if (token.length < MIN_CHARACTERS || !TOKEN.test(token)) {
       const number = lines.indexOf(token) + 1;
-      throw unusable(path, `line ${number} is no token of ${MIN_CHARACTERS} characters or more, of A-Z a-z 0-9 . _ ~ + / - and = at its end`);
+      throw unusable(
+        path,
+        `line ${number} is no token of ${MIN_CHARACTERS} characters or more, of A-Z a-z 0-9 . _ ~ + / - and = at its end`,
+      );
     }
   }
   return tokens;
