@@ -23,12 +23,12 @@ export interface PythonToolResult {
  * @throws IpyboxError `invalid_option`, naming the option.
  */
 export function pythonTool(client: ExecutionClient, options: PythonToolOptions = {}): Tool<PythonToolInput, PythonToolResult> {
-  const { description, run } = describePythonTool(client, options);
+  const python = describePythonTool(client, options);
   return tool({
-    description,
+    description: python.description,
     inputSchema: pythonToolInput,
     execute: async (input: PythonToolInput, { abortSignal }): Promise<PythonToolResult> => {
-      const { parts, isError } = await run(input, abortSignal);
+      const { parts, isError } = await python.run(input, abortSignal);
       return { parts: parts.map(storable), isError };
     },
     toModelOutput: ({ output }: { readonly output: PythonToolResult }) => ({

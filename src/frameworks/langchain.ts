@@ -18,10 +18,11 @@ export type { PythonToolInput, PythonToolOptions } from "./python-tool.ts";
  * @throws IpyboxError `invalid_option`, naming the option.
  */
 export function pythonTool(client: ExecutionClient, options: PythonToolOptions = {}): StructuredToolInterface {
-  const { description, run } = describePythonTool(client, options);
+  const python = describePythonTool(client, options);
   return tool(
-    async (input: PythonToolInput, { signal }: { readonly signal?: AbortSignal }) => (await run(input, signal)).parts.map(block),
-    { name: PYTHON_TOOL_NAME, description, schema: pythonToolInput },
+    async (input: PythonToolInput, { signal }: { readonly signal?: AbortSignal }) =>
+      (await python.run(input, signal)).parts.map(block),
+    { name: PYTHON_TOOL_NAME, description: python.description, schema: pythonToolInput },
   );
 }
 

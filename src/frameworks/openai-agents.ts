@@ -21,12 +21,12 @@ export function pythonTool(
   client: ExecutionClient,
   options: PythonToolOptions = {},
 ): FunctionTool<unknown, typeof pythonToolInput, object[]> {
-  const { description, run } = describePythonTool(client, options);
+  const python = describePythonTool(client, options);
   return tool({
     name: PYTHON_TOOL_NAME,
-    description,
+    description: python.description,
     parameters: pythonToolInput,
-    execute: async (input: PythonToolInput, _context, details) => (await run(input, details?.signal)).parts.map(output),
+    execute: async (input: PythonToolInput, _context, details) => (await python.run(input, details?.signal)).parts.map(output),
   });
 }
 

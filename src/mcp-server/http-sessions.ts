@@ -54,6 +54,7 @@ export class HttpSessions {
     this.#sessions.set(id, session);
     const server = createServer(tools, sandbox);
     await server.connect(transport);
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- the SDK's class is no EventTarget
     server.server.onclose = () => {
       this.#sessions.delete(id);
       const ended: Promise<void> = sandbox

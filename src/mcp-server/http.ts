@@ -2,7 +2,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { ReadableStream } from "node:stream/web";
 import { isInitializeRequest, isJsonContentType, isJSONRPCRequest, ProtocolErrorCode } from "@modelcontextprotocol/server";
 import { HttpGuard } from "./http-guard.ts";
 import type { HttpSessions } from "./http-sessions.ts";
@@ -160,7 +159,7 @@ async function relay(from: Response, to: ServerResponse): Promise<void> {
     return;
   }
   to.flushHeaders();
-  await pipeline(Readable.fromWeb(from.body as ReadableStream), to);
+  await pipeline(Readable.fromWeb(from.body), to);
 }
 
 function answer(

@@ -2,11 +2,13 @@ import type { Readable, Writable } from "node:stream";
 import {
   isJSONRPCRequest,
   type JSONRPCMessage,
+  type JSONRPCRequest,
   PROTOCOL_VERSION_META_KEY,
   ProtocolErrorCode,
   serializeMessage,
   type Transport,
 } from "@modelcontextprotocol/server";
+import { deferred } from "../internal/deferred.ts";
 import { readMessage, refusedAnswer, type RefusedAnswer } from "./json-rpc.ts";
 
 /** What a client may ask for before it has said hello. */
@@ -26,6 +28,9 @@ export class LineTransport implements Transport {
   #isSkipping = false;
   #isClosed = false;
   #isInitialized = false;
+  readonly #closed = deferred<void>();
+  /** Resolves when the connection is closed, by whomever. */
+  readonly closed: Promise<void> = this.#closed.promise;
   onclose?: () => void;
   onerror?: (error: Error) => void;
   onmessage?: (message: JSONRPCMessage) => void;
@@ -53,6 +58,7 @@ export class LineTransport implements Transport {
     this.#output.off("error", this.#onEnd).off("drain", this.#onDrain);
     this.#input.pause();
     this.onclose?.();
+    this.#closed.resolve();
   }
 
   readonly #onEnd = (): void => void this.close();
@@ -94,7 +100,7 @@ export class LineTransport implements Transport {
   #deliver(message: JSONRPCMessage): void {
     if (isJSONRPCRequest(message) && !this.#isInitialized) {
       // Since 2026-07-28 each request says by itself which version it speaks.
-      if (!BEFORE_INITIALIZE.has(message.method) && message.params?._meta?.[PROTOCOL_VERSION_META_KEY] === undefined) {
+      if (!BEFORE_INITIALIZE.has(message.method) && !saysItsVersion(message)) {
         this.#refuse(refusedAnswer(message.id, ProtocolErrorCode.InvalidRequest, "Invalid request: initialize comes first"));
         return;
       }
@@ -113,4 +119,9 @@ export class LineTransport implements Transport {
       if (!isFlowing) this.#input.pause();
     });
   }
+}
+
+function saysItsVersion({ params }: JSONRPCRequest): boolean {
+  const { _meta: meta } = params ?? {};
+  return meta?.[PROTOCOL_VERSION_META_KEY] !== undefined;
 }

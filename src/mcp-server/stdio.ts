@@ -17,16 +17,9 @@ export interface StdioOptions {
 export async function serveOverStdio({ tools, sandbox: options, maxMessageBytes, signal }: StdioOptions): Promise<void> {
   const sandbox = new Sandbox(options);
   const transport = new LineTransport(process.stdin, process.stdout, { maxMessageBytes });
-  const controller = new AbortController();
   const handle = serveStdio(() => createServer(tools, sandbox), { transport });
-  // The SDK has its own listener there.
-  const { onclose } = transport;
-  transport.onclose = () => {
-    onclose?.();
-    controller.abort();
-  };
-  const ended = AbortSignal.any([signal, controller.signal]);
-  if (!ended.aborted) await once(ended, "abort");
+  const aborted = signal.aborted ? Promise.resolve() : once(signal, "abort");
+  await Promise.race([transport.closed, aborted]);
   options.containers.close();
   const [, closed] = await Promise.allSettled([handle.close(), sandbox.close()]);
   if (closed.status === "rejected") throw closed.reason;
