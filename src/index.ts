@@ -26,7 +26,7 @@ export {
   type PythonException,
 } from "./errors.ts";
 export { Execution } from "./execution.ts";
-export { ExecutionImage } from "./image.ts";
+export { type BuildProgress, ExecutionImage, type ExecutionImageOptions } from "./image.ts";
 export type { Completeness, Completion, Inspection } from "./introspection.ts";
 export type { LateOutput } from "./late-output.ts";
 export { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";

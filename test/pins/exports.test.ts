@@ -20,6 +20,7 @@ const VALUES = [
 
 const TYPES = [
   "AttachOptions",
+  "BuildProgress",
   "ClearOutputEvent",
   "ClientEvents",
   "Completeness",
@@ -34,6 +35,7 @@ const TYPES = [
   "ExecutionClientOptions",
   "ExecutionContainerOptions",
   "ExecutionEvent",
+  "ExecutionImageOptions",
   "ForkOptions",
   "InputDetails",
   "InputHandler",
