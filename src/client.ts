@@ -145,6 +145,7 @@ export class ExecutionClient {
       code,
       ...(parsed.stopOnError === true ? { stopOnError: true } : {}),
       ...(onInput === undefined ? {} : { allowStdin: true }),
+      ...(parsed.storeHistory === false ? { storeHistory: false } : {}),
       ...(parsed.tables === undefined ? {} : { tables: parsed.tables }),
     };
     const execution = new Execution(request, session, { ...parsed, onInput });

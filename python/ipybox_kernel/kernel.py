@@ -187,7 +187,7 @@ class Kernel:
         error: dict | None = None
         try:
             channel.running = execution
-            result = shell.run_cell(request["code"], store_history=True)
+            result = shell.run_cell(request["code"], store_history=request.get("storeHistory", True))
             error = shell.error
             if error is None and not result.success:
                 error = _unshown(result.error_before_exec or result.error_in_exec)

@@ -30,6 +30,8 @@ export interface ExecuteRequest {
   readonly stopOnError?: boolean;
   /** Whether somebody answers `input()`. */
   readonly allowStdin?: boolean;
+  /** Whether the cell gets a number and a place in `In` and `Out`; true when absent. */
+  readonly storeHistory?: boolean;
   /** Tables that are shown have their data beside text and HTML. */
   readonly tables?: "rows" | "arrow";
 }
