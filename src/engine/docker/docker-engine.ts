@@ -8,7 +8,7 @@ import type {
   EngineInfo,
   ImportRequest,
   PullOptions,
-  SandboxAddress,
+  SandboxAddresses,
   SandboxSpec,
   SandboxState,
   SandboxSummary,
@@ -22,6 +22,7 @@ import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoi
 import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
 import { buildImage, findImage, importImage, pullImage } from "./images.ts";
 import { readLogs } from "./logs.ts";
+import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
 
 /** How long the daemon may take to end and remove a container. */
@@ -97,7 +98,7 @@ export class DockerEngine implements Engine {
     });
   }
 
-  async address(id: string, signal?: AbortSignal): Promise<SandboxAddress> {
+  async address(id: string, signal?: AbortSignal): Promise<SandboxAddresses> {
     const container = this.#docker.getContainer(id);
     const what = `Container ${short(id)} can't be inspected`;
     const request = (abortSignal: AbortSignal): Promise<Docker.ContainerInspectInfo> => container.inspect(abortable(abortSignal));
@@ -110,7 +111,7 @@ export class DockerEngine implements Engine {
         details: { containerId: id, exitCode: found.State.ExitCode, running: found.State.Running },
       });
     }
-    return { host: publishedHost(this.#endpoint), port };
+    return { host: publishedHost(this.#endpoint), port, own: ownAddress(this.#endpoint, found) };
   }
 
   async inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined> {
