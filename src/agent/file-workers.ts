@@ -7,8 +7,7 @@ import type { Zygote } from "./zygote.ts";
 /** Each is a process. */
 const MAX_WORKERS = 256;
 
-const SWITCHING =
-  `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${FILES_PROTOCOL}\r\n\r\n` as const;
+const SWITCHING = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ${FILES_PROTOCOL}\r\n\r\n` as const;
 
 /** Gives each connection that works on files a process of its own, and relays bytes between the two. */
 export class FileWorkers {

@@ -6,6 +6,7 @@ import { isRefused } from "../handshake.ts";
 import { EventQueue } from "../internal/event-queue.ts";
 import { FILES_PROTOCOL } from "../protocol/agent-config.ts";
 import { encodeFileFrame, type FileFrame, FileFrameDecoder, FileFrameKind } from "../protocol/file-frames.ts";
+import type { AgentTarget } from "../target.ts";
 
 /** So much may wait to be read before the other side has to wait. */
 const HIGH_WATER_BYTES = 1024 * 1024;
@@ -14,19 +15,13 @@ const LOW_WATER_BYTES = 256 * 1024;
 /** What a frame takes beside its payload. */
 const FRAME_COST_BYTES = 64;
 
-/** Where file workers are. */
-export interface FilesTarget {
-  readonly host: string;
-  readonly port: number;
-  readonly token: string;
-  /** Tells why the container is gone, if it is. */
-  readonly whyGone?: (() => Promise<string | undefined>) | undefined;
-}
+/** The shorter way is given up when it takes so long. */
+const DIRECT_TIMEOUT_MS = 2_000;
 
 /** A connection to one file worker. Frames come in order; who does not read them makes the worker wait. */
 export class FileChannel {
   readonly #socket: Duplex;
-  readonly #target: FilesTarget;
+  readonly #target: AgentTarget;
   readonly #decoder = new FileFrameDecoder();
   readonly #queue = new EventQueue<FileFrame>();
   #paused = false;
@@ -37,7 +32,7 @@ export class FileChannel {
   /** Who waits for the other side. */
   #waiting = 0;
 
-  private constructor(socket: Duplex, head: Buffer, target: FilesTarget) {
+  private constructor(socket: Duplex, head: Buffer, target: AgentTarget) {
     this.#socket = socket;
     this.#target = target;
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
@@ -48,8 +43,19 @@ export class FileChannel {
   }
 
   /** Connects at a path of the agent's. Rejects with `connect_failed`, `unauthorized`, `agent_failed`, ContainerDiedError. */
-  static async open(target: FilesTarget, path: string, timeoutMs: number, signal?: AbortSignal): Promise<FileChannel> {
+  static async open(target: AgentTarget, path: string, timeoutMs: number, signal?: AbortSignal): Promise<FileChannel> {
     signal?.throwIfAborted();
+    const { direct, ...published } = target;
+    if (direct === undefined || timeoutMs <= DIRECT_TIMEOUT_MS) return FileChannel.#connect(published, path, timeoutMs, signal);
+    try {
+      return await FileChannel.#connect({ ...published, ...direct }, path, DIRECT_TIMEOUT_MS, signal);
+    } catch (error) {
+      if (!(error instanceof IpyboxError && error.code === "connect_failed")) throw error;
+      return FileChannel.#connect(published, path, timeoutMs, signal);
+    }
+  }
+
+  static async #connect(target: AgentTarget, path: string, timeoutMs: number, signal?: AbortSignal): Promise<FileChannel> {
     const host = target.host.replace(/^\[(.*)\]$/, "$1");
     const where = `${target.host}:${target.port}`;
     const request = httpRequest({
@@ -197,7 +203,9 @@ export class FileChannel {
 function refusal(status: number, body: string, where: string): IpyboxError {
   const details = { status };
   if (status === 401) {
-    return new IpyboxError("unauthorized", `The container on ${where} does not accept the token. Pass container.token.`, { details });
+    return new IpyboxError("unauthorized", `The container on ${where} does not accept the token. Pass container.token.`, {
+      details,
+    });
   }
   if (status !== 503) {
     const text = `What listens on ${where} has no file operations: was the image made by an older version of ipybox? Build it anew.`;

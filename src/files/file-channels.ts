@@ -1,6 +1,7 @@
 import type { IpyboxError } from "../errors.ts";
 import { FILE_WATCH_PATH, FILES_PATH } from "../protocol/agent-config.ts";
-import { FileChannel, type FilesTarget } from "./file-channel.ts";
+import type { AgentTarget } from "../target.ts";
+import { FileChannel } from "./file-channel.ts";
 
 /** Connections that are kept for the next operation: so many, and so long. */
 const MAX_IDLE = 8;
@@ -13,13 +14,13 @@ interface Idle {
 
 /** The connections of one container's or client's file operations. Each operation has one for itself. */
 export class FileChannels {
-  readonly #target: FilesTarget;
+  readonly #target: AgentTarget;
   readonly #connectTimeoutMs: number;
   readonly #idle: Idle[] = [];
   readonly #used = new Set<FileChannel>();
   #closed: IpyboxError | undefined;
 
-  constructor(target: FilesTarget, connectTimeoutMs: number) {
+  constructor(target: AgentTarget, connectTimeoutMs: number) {
     this.#target = target;
     this.#connectTimeoutMs = connectTimeoutMs;
   }

@@ -65,10 +65,19 @@ export async function* receiveContent(operation: FileOperation): AsyncGenerator<
   }
 }
 
-/** Writes a file's content to a descriptor. */
+/** Writes a file's content to a descriptor, some pieces at a time. */
 export async function storeContent(operation: FileOperation, descriptor: number, onBytes: OnBytes): Promise<void> {
+  let pieces: Buffer[] = [];
+  let bytes = 0;
   for await (const piece of receiveContent(operation)) {
-    await writeAll(descriptor, piece);
-    onBytes(piece.length);
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes < CHUNK_BYTES) continue;
+    await writeAll(descriptor, pieces);
+    onBytes(bytes);
+    pieces = [];
+    bytes = 0;
   }
+  await writeAll(descriptor, pieces);
+  onBytes(bytes);
 }

@@ -114,9 +114,20 @@ const SCHEMAS = {
   }),
 } as const;
 
-type Schemas = typeof SCHEMAS;
+/** Which options an operation takes. */
+interface OptionsOf {
+  readonly plain: FileOptions;
+  readonly read: ReadOptions;
+  readonly write: WriteOptions;
+  readonly list: ListOptions;
+  readonly stat: StatOptions;
+  readonly recursive: RemoveOptions;
+  readonly upload: UploadOptions;
+  readonly download: DownloadOptions;
+  readonly downloadDirectory: DownloadDirectoryOptions;
+}
 
 /** Checks the options of an operation; an unknown or wrong one is an error that names it. */
-export function parseFileOptions<Kind extends keyof Schemas>(kind: Kind, options: unknown, owner: string): z.output<Schemas[Kind]> {
-  return parseOptions(SCHEMAS[kind], options, owner) as z.output<Schemas[Kind]>;
+export function parseFileOptions<Kind extends keyof OptionsOf>(kind: Kind, options: unknown, owner: string): OptionsOf[Kind] {
+  return parseOptions(SCHEMAS[kind], options, owner) as OptionsOf[Kind];
 }

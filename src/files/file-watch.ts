@@ -55,7 +55,8 @@ export class FileWatch implements AsyncIterable<FileEvent> {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<FileEvent> {
-    if (this.#read) throw new IpyboxError("invalid_state", "watch: the events are read already. Watch a second time for a second loop.");
+    if (this.#read)
+      throw new IpyboxError("invalid_state", "watch: the events are read already. Watch a second time for a second loop.");
     this.#read = true;
     try {
       const operation = await this.#operation;

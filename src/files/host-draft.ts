@@ -1,21 +1,36 @@
 import { randomBytes } from "node:crypto";
-import { closeSync, fchmodSync, mkdirSync, write as writeCallback } from "node:fs";
+import { closeSync, fchmodSync, mkdirSync, writev as writevCallback } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import { promisify } from "node:util";
 import { HostDirectory, removeTree } from "./host-directory.ts";
 
-const write: (descriptor: number, bytes: Uint8Array, offset: number, length: number) => Promise<{ bytesWritten: number }> =
-  promisify(writeCallback);
+const writev: (descriptor: number, pieces: readonly NodeJS.ArrayBufferView[]) => Promise<{ bytesWritten: number }> =
+  promisify(writevCallback);
+
+/** Linux takes 1,024 in one call. */
+const MAX_PIECES = 512;
 
 /** Set-id and sticky bits mean nothing good on the host. */
 export const HOST_MODE_BITS = 0o777;
 
-/** Writes all of it. */
-export async function writeAll(descriptor: number, bytes: Uint8Array): Promise<void> {
-  for (let offset = 0; offset < bytes.length;) {
-    const { bytesWritten } = await write(descriptor, bytes, offset, bytes.length - offset);
-    offset += bytesWritten;
+/** Writes all pieces, one after the other, in as few calls as that takes. */
+export async function writeAll(descriptor: number, pieces: readonly Buffer[]): Promise<void> {
+  for (let left = pieces; left.length > 0;) {
+    const { bytesWritten } = await writev(descriptor, left.slice(0, MAX_PIECES));
+    left = withoutFirst(left, bytesWritten);
   }
+}
+
+function withoutFirst(pieces: readonly Buffer[], bytes: number): readonly Buffer[] {
+  let left = bytes;
+  const whole = pieces.findIndex((piece) => {
+    if (piece.length > left) return true;
+    left -= piece.length;
+    return false;
+  });
+  if (whole < 0) return [];
+  const [first, ...rest] = pieces.slice(whole) as [Buffer, ...Buffer[]];
+  return [first.subarray(left), ...rest];
 }
 
 /** A file of the host that gets its name only when it is complete. Its directory is created if there is none. */

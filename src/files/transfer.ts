@@ -50,8 +50,10 @@ export async function uploadFile(
   const handle = await open(localPath, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0)).catch(failed);
   try {
     const stats = await handle.stat();
-    if (stats.isDirectory()) throw new FileError("EISDIR", "it is a directory", { operation: owner, path: localPath, side: "host" });
-    if (!stats.isFile()) throw new FileError("EINVAL", "it is no regular file", { operation: owner, path: localPath, side: "host" });
+    if (stats.isDirectory())
+      throw new FileError("EISDIR", "it is a directory", { operation: owner, path: localPath, side: "host" });
+    if (!stats.isFile())
+      throw new FileError("EINVAL", "it is no regular file", { operation: owner, path: localPath, side: "host" });
     const counter = new Counter(path, options, stats.size);
     const request = { op: "write", path, mode: stats.mode & HOST_MODE_BITS } as const;
     await FileOperation.run(channels, request, options, async (operation) => {
@@ -189,7 +191,8 @@ function hostFailure(operation: string, localPath: string): (error: unknown) => 
 /** What the host's own system says about a file becomes a FileError. */
 function asHostFailure(error: unknown, operation: string, localPath: string): unknown {
   const { code, syscall } = error as NodeJS.ErrnoException;
-  const isSystems = error instanceof Error && !(error instanceof IpyboxError) && typeof code === "string" && /^E[A-Z0-9]+$/.test(code);
+  const isSystems =
+    error instanceof Error && !(error instanceof IpyboxError) && typeof code === "string" && /^E[A-Z0-9]+$/.test(code);
   if (!isSystems) return error;
   // Paths below a descriptor say nothing to anybody.
   const reason = error.message.replace(/^E[A-Z0-9]+: /, "").replace(/, \w+ '.*$/s, "");

@@ -14,8 +14,8 @@ import { newCounts, skip, type TreeCounts } from "./tree-counts.ts";
 /** As many as a worker sends: each is open. */
 const MAX_DEPTH = 256;
 
-/** A file that is not longer is written at once. */
-const SMALL_BYTES = 256 * 1024;
+/** So much is gathered before it is written; a file that is not longer is written at once. */
+const BLOCK_BYTES = 256 * 1024;
 
 /** After so long other things have their turn. */
 const SLICE_MS = 5;
@@ -120,19 +120,21 @@ export class TreeDownload {
   }
 
   async #file(directory: HostDirectory, name: Buffer, { mode }: Extract<WireEntry, { type: "file" }>): Promise<void> {
-    const pieces: Buffer[] = [];
+    let pieces: Buffer[] = [];
     let bytes = 0;
     let descriptor: number | undefined;
     try {
       for (;;) {
         const { kind, payload } = await this.#operation.receive(FileFrameKind.data, FileFrameKind.end);
         if (kind === FileFrameKind.end) break;
-        bytes += payload.length;
         pieces.push(payload);
-        if (bytes <= SMALL_BYTES) continue;
+        bytes += payload.length;
+        if (bytes < BLOCK_BYTES) continue;
         descriptor ??= directory.createFile(name);
-        for (const piece of pieces.splice(0)) await writeAll(descriptor, piece);
-        this.#count(payload.length);
+        await writeAll(descriptor, pieces);
+        this.#count(bytes);
+        pieces = [];
+        bytes = 0;
       }
       descriptor ??= directory.createFile(name);
       for (const piece of pieces) writeWhole(descriptor, piece);
@@ -141,7 +143,7 @@ export class TreeDownload {
       if (descriptor !== undefined) closeSync(descriptor);
     }
     this.counts.files += 1;
-    this.#count(pieces.reduce((sum, piece) => sum + piece.length, 0));
+    this.#count(bytes);
   }
 
   #count(bytes: number): void {

@@ -12,7 +12,6 @@ Paths and names are JSON strings with one character a byte, so that any name can
 import errno
 import json
 import os
-import socket
 import struct
 import time
 from typing import Any
@@ -50,9 +49,11 @@ def from_wire(text: str) -> bytes:
 
 
 class FileChannel:
-    def __init__(self, sock: socket.socket) -> None:
-        self._reader = open(sock.fileno(), "rb", buffering=_BUFFER, closefd=False)
-        self._writer = open(sock.fileno(), "wb", buffering=_BUFFER, closefd=False)
+    """One end of a stream socket, by its descriptor."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._reader = open(descriptor, "rb", buffering=_BUFFER, closefd=False)
+        self._writer = open(descriptor, "wb", buffering=_BUFFER, closefd=False)
         self._block = memoryview(bytearray(CHUNK))
         self._sent_at = time.monotonic()
         #: Whether frames of the operation may still come: they must be read before the next request.

@@ -1,6 +1,7 @@
 """A file that gets its name only when it is complete."""
 
 import errno
+import functools
 import os
 import stat
 from types import TracebackType
@@ -32,6 +33,7 @@ class Draft:
         try:
             self._link(self._name)
         except FileExistsError:
+            replace_mode(self._directory, self._name)
             if self._own_name is None:
                 self._own_name = _fresh_name()
                 self._link(self._own_name)
@@ -40,6 +42,7 @@ class Draft:
             # A file system without hard links.
             if self._own_name is None or error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.EMLINK):
                 raise
+            replace_mode(self._directory, self._name)
             self._rename()
 
     def __enter__(self) -> "Draft":
@@ -54,19 +57,14 @@ class Draft:
                 pass
 
     def _open_unnamed(self) -> int:
-        if not _UNNAMED:
+        if not _UNNAMED or not _can_link_descriptors():
             return -1
-        descriptor = -1
         try:
-            descriptor = os.open(b".", _UNNAMED | os.O_WRONLY, 0o600, dir_fd=self._directory)
-            os.stat(f"/proc/self/fd/{descriptor}")  # needed for giving it a name
+            return os.open(b".", _UNNAMED | os.O_WRONLY, 0o600, dir_fd=self._directory)
         except OSError as error:
-            if descriptor >= 0:
-                os.close(descriptor)
-            elif error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT):
+            if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT):
                 raise
             return -1
-        return descriptor
 
     def _link(self, name: bytes) -> None:
         if self._own_name is None or name == self._own_name:
@@ -78,6 +76,12 @@ class Draft:
         assert self._own_name is not None
         os.rename(self._own_name, self._name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
         self._own_name = None
+
+
+@functools.cache
+def _can_link_descriptors() -> bool:
+    """Whether a file without a name can be given one: a process that must not be traced can't see its own descriptors."""
+    return os.access("/proc/self/fd/0", os.F_OK)
 
 
 def replace_mode(directory: int, name: bytes) -> int:

@@ -76,7 +76,7 @@ def run_file_worker(spec: KernelSpec, sock: socket.socket) -> None:
     os.chdir(spec.cwd)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _on_released)
-    serve(FileChannel(socket.socket(fileno=3)))
+    serve(FileChannel(3))
 
 
 def _on_released(_: int, __: FrameType | None) -> None:

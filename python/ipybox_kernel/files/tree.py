@@ -142,7 +142,6 @@ def unpack(channel: FileChannel, request: dict[str, Any]) -> dict[str, Any]:
 
 def _create(channel: FileChannel, directory: int, name: bytes, entry: dict[str, Any]) -> int | None:
     if entry["type"] == "file":
-        replace_mode(directory, name)
         with Draft(directory, name) as draft:
             channel.store(draft.descriptor)
             draft.publish(entry["mode"])

@@ -115,7 +115,7 @@ class _Watcher:
         elif happened.mask & inotify.DELETE:
             self._found.discard(path)
             _tell(events, "removed", path)
-        elif happened.mask & inotify.MODIFY:
+        elif happened.mask & inotify.MODIFY and not self._is_unnamed(happened.name, path):
             _tell(events, "changed", path)
 
     def _lose(self, happened: Happened, prefix: bytes, events: list[Event]) -> None:
@@ -172,6 +172,10 @@ class _Watcher:
                 except _SKIPPED:
                     continue
                 waiting.append(path + b"/")
+
+    def _is_unnamed(self, name: bytes, path: bytes) -> bool:
+        """Whether it is a file without a name, which Linux calls `#` and its number."""
+        return name.startswith(b"#") and name[1:].isdigit() and not os.path.lexists(os.path.join(self._root, path))
 
     def _is_wanted(self, event: Event) -> bool:
         """Not of drafts, and not of neighbours when a single file is watched."""
