@@ -17,6 +17,8 @@ import {
 } from "./client-options.ts";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { Execution } from "./execution.ts";
+import { FileChannels } from "./files/file-channels.ts";
+import { Files } from "./files/files.ts";
 import {
   type Completeness,
   type Completion,
@@ -45,7 +47,13 @@ const JOIN_AGAIN_MS = 50;
 
 type State =
   | { readonly kind: "new" }
-  | { readonly kind: "connected"; readonly session: Session; readonly target: KernelTarget }
+  | {
+      readonly kind: "connected";
+      readonly session: Session;
+      readonly target: KernelTarget;
+      readonly fileChannels: FileChannels;
+      readonly files: Files;
+    }
   | { readonly kind: "disconnected" }
   | { readonly kind: "lost"; readonly error: IpyboxError };
 
@@ -106,6 +114,11 @@ export class ExecutionClient {
   /** Id of the kernel. Throws `invalid_state` before `connect()` and after `disconnect()`. */
   get kernelId(): string {
     return this.#connected("kernelId").session.kernelId;
+  }
+
+  /** The files of the container. Throws `invalid_state` before `connect()` and after `disconnect()`. */
+  get files(): Files {
+    return this.#connected("files").files;
   }
 
   /**
@@ -233,6 +246,19 @@ export class ExecutionClient {
     return expectReply(reply, "variables_reply").variables;
   }
 
+  /**
+   * The Python source of modules by their names, for instance `["einops"]`; of a package, that of its `__init__`. A module that has
+   * none, since it is compiled or a namespace, has an empty one. The modules themselves are not run.
+   *
+   * @throws ExecutionError `ModuleNotFoundError` when there is none of that name.
+   */
+  async getModuleSources(names: readonly string[], options: QuestionOptions = {}): Promise<Readonly<Record<string, string>>> {
+    const parsed = parseQuestionOptions(options, "getModuleSources");
+    if (!Array.isArray(names)) throw invalid("getModuleSources: names must be an array of strings.", "names");
+    for (const name of names) assertModuleName(name);
+    return expectReply(await this.#ask({ type: "sources_request", names }, parsed), "sources_reply").sources;
+  }
+
   /** What could stand at the cursor, an index in `code`; by default its end. */
   async complete(code: string, cursor: number = code.length, options: QuestionOptions = {}): Promise<Completion> {
     assertString(code, "complete: code");
@@ -282,6 +308,7 @@ export class ExecutionClient {
     this.#state = { kind: "disconnected" };
     if (state.kind !== "connected") return;
     this.#replays.abort();
+    state.fileChannels.close(new IpyboxError("disconnected", "The client was disconnected before the operation was done."));
     await state.session.close(this.#ownsKernel);
   }
 
@@ -301,10 +328,16 @@ export class ExecutionClient {
           if (output !== undefined) this.#emitter.emit("lateOutput", output);
         },
         onGap: () => this.#late.gap(),
-        onLost: (error) => (this.#state = { kind: "lost", error }),
+        onLost: (error) => this.#lose(error),
       },
     );
-    this.#state = { kind: "connected", session, target };
+    const fileChannels = new FileChannels(target, connectTimeoutMs);
+    this.#state = { kind: "connected", session, target, fileChannels, files: new Files(fileChannels) };
+  }
+
+  #lose(error: IpyboxError): void {
+    if (this.#state.kind === "connected") this.#state.fileChannels.close(error);
+    this.#state = { kind: "lost", error };
   }
 
   async #joinFork(kernelId: string): Promise<ExecutionClient> {
@@ -361,6 +394,12 @@ function assertName(name: unknown, owner: string): void {
   assertString(name, `${owner}: name`);
   if (/^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(String(name))) return;
   throw invalid(`${owner}: name must be a Python identifier. Given was ${JSON.stringify(name)}.`, "name");
+}
+
+function assertModuleName(name: unknown): void {
+  assertString(name, "getModuleSources: names");
+  if (/^[\p{ID_Start}_][\p{ID_Continue}]*(\.[\p{ID_Start}_][\p{ID_Continue}]*)*$/u.test(String(name))) return;
+  throw invalid(`getModuleSources: names must be Python's names of modules. Given was ${JSON.stringify(name)}.`, "names");
 }
 
 function invalid(message: string, field: string): IpyboxError {

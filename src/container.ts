@@ -3,7 +3,9 @@ import { parseBinds } from "./binds.ts";
 import { Control } from "./control.ts";
 import { isAgentAt } from "./direct-address.ts";
 import type { Engine, SandboxAddress, SandboxAddresses } from "./engine/engine.ts";
-import { IpyboxError } from "./errors.ts";
+import { ContainerDiedError, IpyboxError } from "./errors.ts";
+import { FileChannels } from "./files/file-channels.ts";
+import { Files } from "./files/files.ts";
 import { fullImageName } from "./image-reference.ts";
 import { abortAfter } from "./internal/abort-after.ts";
 import { DEFAULTS, parseContainerOptions, type ExecutionContainerOptions } from "./options.ts";
@@ -11,6 +13,7 @@ import { ensureImage } from "./pull.ts";
 import { configureAgent } from "./readiness.ts";
 import { removeRuntimeEntry, saveRuntimeEntry } from "./runtime-dir.ts";
 import { agentConfig, sandboxSpec } from "./sandbox-spec.ts";
+import { findAgent } from "./target.ts";
 
 /** A container that runs, and all that is needed to reach and remove it. */
 interface Running {
@@ -20,6 +23,8 @@ interface Running {
   readonly address: SandboxAddress;
   /** The owner's connection to the agent. */
   readonly control: Control;
+  readonly fileChannels: FileChannels;
+  readonly files: Files;
 }
 
 /** A start that is under way or done. */
@@ -85,6 +90,11 @@ export class ExecutionContainer {
   /** The daemon's id of the container. Throws `invalid_state` before `run()` and after `kill()`. */
   get id(): string {
     return this.#require("id").id;
+  }
+
+  /** The container's files. Throws `invalid_state` before `run()` and after `kill()`. */
+  get files(): Files {
+    return this.#require("files").files;
   }
 
   /**
@@ -154,7 +164,8 @@ export class ExecutionContainer {
       const control = await Control.open({ ...address, token }, { timeoutMs: startTimeoutMs, signal: inTime });
       const { own } = address;
       if (own !== undefined && (await isAgentAt(own, token))) await saveRuntimeEntry(host, port, { ...entry, direct: own });
-      return { engine, id, token: session.token, address, control };
+      const fileChannels = new FileChannels(await findAgent({ host, port, token }), DEFAULTS.connectTimeoutMs);
+      return { engine, id, token, address, control, fileChannels, files: new Files(fileChannels) };
     } catch (error) {
       const [cleanup] = await Promise.allSettled([discard(engine, id, address)]);
       if (cleanup.status === "fulfilled") throw error;
@@ -173,6 +184,7 @@ export class ExecutionContainer {
     this.#killed = true;
     if (running !== undefined) {
       running.control.close();
+      running.fileChannels.close(new ContainerDiedError("it was killed"));
       await discard(running.engine, running.id, running.address);
     }
     this.#life = undefined;

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import frames, introspection, variables
+from . import frames, introspection, sources, variables
 from .channel import Channel, current_execution
 from .charts import show_charts
 from .errors import exception_text
@@ -46,6 +46,7 @@ class Kernel:
             "get_request": lambda request: variables.get(shell, request),
             "set_request": lambda request: (variables.set_(shell, request), []),
             "variables_request": lambda _: (variables.describe_all(shell), []),
+            "sources_request": lambda request: (sources.get_sources(request), []),
         }
 
     @classmethod

@@ -8,6 +8,7 @@ import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
 import { healthProof } from "../protocol/health-proof.ts";
 import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
 import { endWhenIdle } from "./idle.ts";
+import { FileWorkers } from "./file-workers.ts";
 import { Kernels } from "./kernels.ts";
 import { readKernelUrl } from "./kernel-url.ts";
 import { Owners } from "./owners.ts";
@@ -22,6 +23,7 @@ const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
  */
 export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   let kernels: Kernels | undefined;
+  let files: FileWorkers | undefined;
   const owners = new Owners(() => ({ type: "ping_reply" }));
   const unpacked = { noServer: true, perMessageDeflate: false, skipUTF8Validation: true };
   const clientSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_REQUEST_BYTES });
@@ -41,8 +43,10 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     }
     try {
       const config = parseAgentConfig(await readBody(request));
-      kernels = new Kernels(zygote, kernelSpec(config, process.env));
-      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, owners, config.idleTimeoutMs);
+      const spec = kernelSpec(config, process.env);
+      kernels = new Kernels(zygote, spec);
+      files = new FileWorkers(zygote, spec);
+      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, files, owners, config.idleTimeoutMs);
     } catch (error) {
       response.writeHead(400).end(String(error));
       return;
@@ -82,6 +86,10 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       refuse(socket, 503, "the sandbox was not configured: it was started again by other means");
       return;
     }
+    if (files?.isFor(request.url) === true) {
+      files.serve(request.url ?? "", socket, head).catch((error: unknown) => refuse(socket, 503, messageOf(error)));
+      return;
+    }
     const asked = readKernelUrl(request.url ?? "/");
     if (asked === undefined || (asked.terms === undefined && !known.has(asked.id))) {
       refuse(socket, 404, "no such kernel");
@@ -89,7 +97,7 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     }
     known.open(asked.id, asked.terms).then(
       () => clientSockets.handleUpgrade(request, socket, head, (webSocket) => known.join(asked.id, webSocket, asked)),
-      (error: unknown) => refuse(socket, 503, error instanceof Error ? error.message : String(error)),
+      (error: unknown) => refuse(socket, 503, messageOf(error)),
     );
   });
   return server;
@@ -110,6 +118,10 @@ async function readBody(request: IncomingMessage): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function refuse(socket: Duplex, status: number, reason: string): void {

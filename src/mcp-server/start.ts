@@ -1,6 +1,8 @@
 import { IpyboxError } from "../errors.ts";
 import type { ExecutionContainerOptions } from "../options.ts";
+import { AllowedDirectories } from "./allowed-directories.ts";
 import { type Containers, OwnContainers, SharedContainer } from "./containers.ts";
+import { fileTools } from "./file-tools.ts";
 import { HttpServing } from "./http.ts";
 import { isLoopback } from "./http-guard.ts";
 import { HttpSessions } from "./http-sessions.ts";
@@ -44,7 +46,8 @@ export async function startMcp(options: McpOptions): Promise<void> {
   const { container, isShared, idleTimeoutMs, timeoutMs, http, signal } = options;
   const containers: Containers = isShared ? new SharedContainer(sandboxed(container)) : new OwnContainers(sandboxed(container));
   const sandbox: SandboxOptions = { containers, idleTimeoutMs };
-  const tools: readonly Tool[] = [...kernelTools({ timeoutMs })];
+  const allowed = await AllowedDirectories.open(options.allowedDirectories);
+  const tools: readonly Tool[] = [...kernelTools({ timeoutMs }), ...fileTools(allowed)];
   if (http === undefined) await serveOverStdio({ tools, sandbox, maxMessageBytes: MAX_MESSAGE_BYTES, signal });
   else await serveOverHttp(http, new HttpSessions({ tools, sandbox, maxSessions: http.maxSessions }), options);
 }

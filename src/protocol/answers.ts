@@ -8,6 +8,7 @@ export type Answer =
   | { readonly type: "get_reply"; readonly status: "ok"; readonly value?: unknown }
   | { readonly type: "set_reply"; readonly status: "ok" }
   | { readonly type: "variables_reply"; readonly status: "ok"; readonly variables: readonly Variable[] }
+  | { readonly type: "sources_reply"; readonly status: "ok"; readonly sources: Readonly<Record<string, string>> }
   | {
       readonly type: "fork_reply";
       readonly status: "ok" | "error";
@@ -92,6 +93,7 @@ const answer: z.ZodType<Answer> = z.discriminatedUnion("type", [
       }),
     ),
   }),
+  z.object({ type: z.literal("sources_reply"), status: ok, sources: z.record(z.string(), z.string()) }),
   z.object({
     type: z.literal("fork_reply"),
     status: z.enum(["ok", "error"]),
@@ -113,6 +115,7 @@ const ANSWER_TYPES: ReadonlySet<string> = new Set<Answer["type"]>([
   "get_reply",
   "set_reply",
   "variables_reply",
+  "sources_reply",
   "fork_reply",
   "error_reply",
 ]);

@@ -61,7 +61,8 @@ export type Question =
       /** The bytes in `value`, each with its path from the request. */
       readonly buffers?: Buffers;
     }
-  | { readonly type: "variables_request" };
+  | { readonly type: "variables_request" }
+  | { readonly type: "sources_request"; readonly names: readonly string[] };
 
 /** Bytes of a message, each with the path of keys that it belongs at. */
 export type Buffers = readonly (readonly [path: readonly string[], bytes: Uint8Array])[];
@@ -73,6 +74,7 @@ export const QUESTION_TYPES: ReadonlySet<string> = new Set<Question["type"]>([
   "get_request",
   "set_request",
   "variables_request",
+  "sources_request",
 ]);
 
 /** Answers an `input_request`, by its number. */
