@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { ApprovalHandler } from "./host/approval.ts";
 import { abortSignal, byteCount, nonEmptyText, parseOptions, portNumber } from "./parse-options.ts";
 
 /** What a cell asks for by `input()` or `getpass()`. */
@@ -26,6 +27,8 @@ export interface AttachOptions {
   readonly signal?: AbortSignal | undefined;
   /** Answers `input()` and `getpass()` of cells. Without it they raise an error at once. */
   readonly onInput?: InputHandler | undefined;
+  /** Decides about each call of a host function or of an MCP tool, before it is made. Default: all are made. */
+  readonly onApproval?: ApprovalHandler | undefined;
 }
 
 /** Options of an `ExecutionClient`. */
@@ -106,6 +109,7 @@ const targetFields = {
   connectTimeoutMs: duration.optional(),
   signal: abortSignal.optional(),
   onInput: handler.optional(),
+  onApproval: z.custom<ApprovalHandler>((value) => typeof value === "function", { error: "must be a function" }).optional(),
 };
 const clientSchema = z.strictObject({ ...targetFields, gracePeriodMs: duration.optional(), idleTimeoutMs: duration.optional() });
 const attachSchema = z.strictObject({
