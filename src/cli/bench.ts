@@ -97,6 +97,11 @@ function round(value: number): number {
 }
 
 function asTable(figures: readonly Measured[]): string {
-  const rows = figures.map(({ what, unit, median, p95, samples }) => [what, `${median} ${unit}`, `${p95} ${unit}`, String(samples)]);
+  const rows = figures.map(({ what, unit, median, p95, samples }) => [
+    what,
+    `${median} ${unit}`,
+    `${p95} ${unit}`,
+    String(samples),
+  ]);
   return table(["WHAT", "MEDIAN", "P95", "SAMPLES"], rows);
 }

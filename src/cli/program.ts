@@ -10,7 +10,15 @@ import { replCommand } from "./repl.ts";
 import { runCommand } from "./run.ts";
 
 /** The table of verbs, in the order of the help text. */
-const COMMANDS: readonly (() => Command)[] = [runCommand, replCommand, mcpCommand, buildCommand, lsCommand, cleanupCommand, benchCommand];
+const COMMANDS: readonly (() => Command)[] = [
+  runCommand,
+  replCommand,
+  mcpCommand,
+  buildCommand,
+  lsCommand,
+  cleanupCommand,
+  benchCommand,
+];
 
 /** The command line of `ipybox`. */
 export function program(): Command {

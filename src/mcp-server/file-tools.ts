@@ -17,9 +17,13 @@ export function fileTools(allowed: AllowedDirectories): readonly Tool[] {
     title: "List files of the sandbox",
     description: "Lists a directory of the sandbox: type, size in bytes and name of each entry.",
     annotations: { readOnlyHint: true, openWorldHint: false },
-    inputSchema: z.strictObject({ path: path.default(".").describe("A directory of the sandbox (default: /app, where cells run)") }),
+    inputSchema: z.strictObject({
+      path: path.default(".").describe("A directory of the sandbox (default: /app, where cells run)"),
+    }),
     run: async ({ path }, { sandbox, signal }) => {
-      const entries = await sandbox.use(signal, ({ container }) => container.files.list(path, { maxEntries: MAX_ENTRIES, signal }));
+      const entries = await sandbox.use(signal, ({ container }) =>
+        container.files.list(path, { maxEntries: MAX_ENTRIES, signal }),
+      );
       return textResult(`${sandbox.takeNotice()}${table(entries)}`);
     },
   });
@@ -30,7 +34,8 @@ export function fileTools(allowed: AllowedDirectories): readonly Tool[] {
   const upload = defineTool({
     name: "upload_file",
     title: "Copy a file into the sandbox",
-    description: "Copies a file of the host into the sandbox. Directories to it are made, and a file of the same name is replaced.",
+    description:
+      "Copies a file of the host into the sandbox. Directories to it are made, and a file of the same name is replaced.",
     annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
     inputSchema: z.strictObject({ local_path: host, path: inside }),
     run: async ({ local_path, path }, { sandbox, signal }) => {

@@ -8,6 +8,7 @@ import { isLoopback } from "./http-guard.ts";
 import { HttpSessions } from "./http-sessions.ts";
 import { kernelTools } from "./kernel-tools.ts";
 import type { SandboxOptions } from "./sandbox.ts";
+import { readServers, serverTools } from "./server-tools.ts";
 import { serveOverStdio } from "./stdio.ts";
 import { readTokenFile } from "./token-file.ts";
 import type { Tool } from "./tool.ts";
@@ -47,7 +48,8 @@ export async function startMcp(options: McpOptions): Promise<void> {
   const containers: Containers = isShared ? new SharedContainer(sandboxed(container)) : new OwnContainers(sandboxed(container));
   const sandbox: SandboxOptions = { containers, idleTimeoutMs };
   const allowed = await AllowedDirectories.open(options.allowedDirectories);
-  const tools: readonly Tool[] = [...kernelTools({ timeoutMs }), ...fileTools(allowed)];
+  const servers = await readServers(options.serversFile);
+  const tools: readonly Tool[] = [...kernelTools({ timeoutMs }), ...fileTools(allowed), ...serverTools(servers)];
   if (http === undefined) await serveOverStdio({ tools, sandbox, maxMessageBytes: MAX_MESSAGE_BYTES, signal });
   else await serveOverHttp(http, new HttpSessions({ tools, sandbox, maxSessions: http.maxSessions }), options);
 }
