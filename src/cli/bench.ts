@@ -37,7 +37,7 @@ export function benchCommand(): Command {
 
 async function bench(flags: BenchFlags, { signal }: Interrupts): Promise<void> {
   const options = await containerOptions(flags);
-  if (flags.json !== true) log("This takes about 10 s …");
+  if (flags.json !== true) log("Measuring …");
   const startedAt = performance.now();
   const figures = await withKernel(options, signal, async ({ client, container }) => [
     summary("start a container, with its first kernel", "ms", [performance.now() - startedAt]),

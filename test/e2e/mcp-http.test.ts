@@ -203,7 +203,7 @@ describe("who is let in over HTTP", () => {
     expect((await post(AUTHORIZED, "{ no json")).body).toContain("-32700");
     expect((await post(AUTHORIZED, [HELLO])).body).toContain("-32600");
     expect((await post(AUTHORIZED, { ...HELLO, jsonrpc: "1.0" })).body).toContain("-32600");
-    expect((await post(AUTHORIZED, `${"[".repeat(100_000)}`)).status).toBe(400);
+    expect((await post(AUTHORIZED, "[".repeat(100_000))).status).toBe(400);
     expect((await post({ ...AUTHORIZED, "content-type": "text/plain" })).status).toBe(415);
     expect((await post({ ...AUTHORIZED, "content-type": "application/x-www-form-urlencoded" }, "a=b")).status).toBe(415);
     expect((await post({ ...AUTHORIZED, "content-encoding": "gzip" })).status).toBe(415);

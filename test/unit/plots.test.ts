@@ -18,6 +18,7 @@ function picture(mimeType = "image/png", data: Uint8Array = new Uint8Array([1, 2
 }
 
 async function decodeSixel(text: string | undefined): Promise<{ width: number; height: number; data: Uint8Array }> {
+  // eslint-disable-next-line no-control-regex
   const [, body = ""] = /^\u001bP0;1q(.*)\u001b\\$/s.exec(text ?? "") ?? [];
   const { width, height, data32 } = await decodeAsync(body);
   return { width, height, data: new Uint8Array(data32.buffer, data32.byteOffset, data32.byteLength) };
