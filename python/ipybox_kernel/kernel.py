@@ -12,7 +12,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import frames, introspection, variables
+from . import frames, introspection, sources, variables
 from .channel import Channel, current_execution
 from .charts import show_charts
 from .errors import exception_text
@@ -47,6 +47,7 @@ class Kernel:
             "get_request": lambda request: variables.get(shell, request),
             "set_request": lambda request: (variables.set_(shell, request), []),
             "variables_request": lambda _: (variables.describe_all(shell), []),
+            "sources_request": lambda request: (sources.get_sources(request), []),
             "expose_request": lambda request: (self._expose_for(request), []),
         }
 
@@ -182,7 +183,7 @@ class Kernel:
         error: dict | None = None
         try:
             channel.running = execution
-            result = shell.run_cell(request["code"], store_history=True)
+            result = shell.run_cell(request["code"], store_history=request.get("storeHistory", True))
             error = shell.error
             if error is None and not result.success:
                 error = _unshown(result.error_before_exec or result.error_in_exec)
