@@ -17,6 +17,8 @@ import {
 } from "./client-options.ts";
 import { ContainerDiedError, ExecutionAbortedError, IpyboxError, KernelDiedError } from "./errors.ts";
 import { Execution } from "./execution.ts";
+import { FileChannels } from "./files/file-channels.ts";
+import { Files } from "./files/files.ts";
 import { type CompiledFunction, compileFunctions, exposureOf } from "./host/expose.ts";
 import { HostCalls } from "./host/host-calls.ts";
 import type { HostFunction } from "./host/host-function.ts";
@@ -35,6 +37,9 @@ import {
 } from "./introspection.ts";
 import { type LateOutput, LateOutputs } from "./late-output.ts";
 import type { LinkOptions } from "./link.ts";
+import type { McpServerConfig } from "./mcp/config.ts";
+import type { McpServer } from "./mcp/mcp-server.ts";
+import type { McpHost, McpServers } from "./mcp/mcp-servers.ts";
 import { DEFAULTS } from "./options.ts";
 import type { Variable } from "./protocol/answers.ts";
 import type { ExecuteRequest, Question as QuestionContent } from "./protocol/requests.ts";
@@ -56,7 +61,13 @@ const JOIN_AGAIN_MS = 50;
 
 type State =
   | { readonly kind: "new" }
-  | { readonly kind: "connected"; readonly session: Session; readonly target: KernelTarget }
+  | {
+      readonly kind: "connected";
+      readonly session: Session;
+      readonly target: KernelTarget;
+      readonly fileChannels: FileChannels;
+      readonly files: Files;
+    }
   | { readonly kind: "disconnected" }
   | { readonly kind: "lost"; readonly error: IpyboxError };
 
@@ -64,6 +75,8 @@ type State =
 export interface ClientEvents {
   /** Output came after its cell had ended. */
   lateOutput: [output: LateOutput];
+  /** An MCP server has other tools than before; cells from now on have the new ones. */
+  mcpToolsChanged: [server: McpServer];
 }
 
 /**
@@ -82,6 +95,7 @@ export class ExecutionClient {
   readonly hostFunctions: HostFunctions;
   readonly #calls: HostCalls;
   #exposed: ReadonlyMap<string, CompiledFunction> = new Map();
+  #mcp: McpServers | undefined;
   /** Connections of their own, for executions that are replayed. */
   readonly #replays = new AbortController();
   #state: State = { kind: "new" };
@@ -130,6 +144,11 @@ export class ExecutionClient {
     return this.#connected("kernelId").session.kernelId;
   }
 
+  /** The files of the container. Throws `invalid_state` before `connect()` and after `disconnect()`. */
+  get files(): Files {
+    return this.#connected("files").files;
+  }
+
   /**
    * Creates a kernel and connects to it; does nothing when that is done already.
    *
@@ -167,6 +186,7 @@ export class ExecutionClient {
       code,
       ...(parsed.stopOnError === true ? { stopOnError: true } : {}),
       ...(onInput === undefined ? {} : { allowStdin: true }),
+      ...(parsed.storeHistory === false ? { storeHistory: false } : {}),
       ...(parsed.tables === undefined ? {} : { tables: parsed.tables }),
     };
     const execution = new Execution(request, session, { ...parsed, onInput });
@@ -225,6 +245,7 @@ export class ExecutionClient {
   /** Ends what runs, aborts what waits, and gives the kernel a fresh process in the same container. */
   async reset(options: QuestionOptions = {}): Promise<void> {
     const { session } = this.#connected("reset");
+    void this.#mcp?.close();
     await Question.ask(session, { type: "reset_request", execution: session.number() }, parseQuestionOptions(options, "reset"));
   }
 
@@ -252,6 +273,19 @@ export class ExecutionClient {
   async variables(options: QuestionOptions = {}): Promise<readonly Variable[]> {
     const reply = await this.#ask({ type: "variables_request" }, parseQuestionOptions(options, "variables"));
     return expectReply(reply, "variables_reply").variables;
+  }
+
+  /**
+   * The Python source of modules by their names, for instance `["einops"]`; of a package, that of its `__init__`. A module that has
+   * none, since it is compiled or a namespace, has an empty one. The modules themselves are not run.
+   *
+   * @throws ExecutionError `ModuleNotFoundError` when there is none of that name.
+   */
+  async getModuleSources(names: readonly string[], options: QuestionOptions = {}): Promise<Readonly<Record<string, string>>> {
+    const parsed = parseQuestionOptions(options, "getModuleSources");
+    if (!Array.isArray(names)) throw invalid("getModuleSources: names must be an array of strings.", "names");
+    for (const name of names) assertModuleName(name);
+    return expectReply(await this.#ask({ type: "sources_request", names }, parsed), "sources_reply").sources;
   }
 
   /** What could stand at the cursor, an index in `code`; by default its end. */
@@ -327,6 +361,35 @@ export class ExecutionClient {
     }
   }
 
+  /**
+   * Gives cells the tools of an MCP server, as a Python package: `from mcp_tools.NAME import TOOL`, then
+   * `TOOL.run(TOOL.Params(…))`. The server is started now, kept, and ended by `reset()`, `removeMcpServer()` and `disconnect()`;
+   * when a tool is called after that, or after it has ended by itself, it is started again. A fork has a server of its own.
+   *
+   * @throws IpyboxError `mcp_server_failed`, with what the server has written to its log; `invalid_option`, naming the field or the
+   * environment variable that is missing; what `execute` throws.
+   */
+  async addMcpServer(name: string, config: McpServerConfig, options: QuestionOptions = {}): Promise<McpServer> {
+    const parsed = parseQuestionOptions(options, "addMcpServer");
+    this.#connected("addMcpServer");
+    // Loaded when it is needed: most programs use none.
+    const { McpServers } = await import("./mcp/mcp-servers.ts");
+    this.#mcp ??= new McpServers(this.#mcpHost());
+    return this.#mcp.add(name, config, parsed);
+  }
+
+  /** Ends an MCP server, and takes its package from the cells. False when there is none of that name. */
+  async removeMcpServer(name: string, options: QuestionOptions = {}): Promise<boolean> {
+    const parsed = parseQuestionOptions(options, "removeMcpServer");
+    this.#connected("removeMcpServer");
+    return (await this.#mcp?.remove(name, parsed)) ?? false;
+  }
+
+  /** The MCP servers that were added, in that order. */
+  get mcpServers(): readonly McpServer[] {
+    return this.#mcp?.list() ?? [];
+  }
+
   /** Calls `listener` at each event of that name. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (...values: ClientEvents[Name]) => void): this {
     this.#emitter.on(name, listener as never);
@@ -350,8 +413,9 @@ export class ExecutionClient {
     this.#state = { kind: "disconnected" };
     if (state.kind !== "connected") return;
     this.#replays.abort();
+    state.fileChannels.close(new IpyboxError("disconnected", "The client was disconnected before the operation was done."));
     this.#calls.end();
-    await state.session.close(this.#ownsKernel);
+    await Promise.all([this.#mcp?.close(), state.session.close(this.#ownsKernel)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -376,14 +440,12 @@ export class ExecutionClient {
           this.#late.gap();
           this.#calls.gap();
         },
-        onLost: (error) => {
-          this.#state = { kind: "lost", error };
-          this.#calls.end();
-        },
+        onLost: (error) => this.#lose(error),
       },
     );
     this.#calls.connect(session);
-    this.#state = { kind: "connected", session, target };
+    const fileChannels = new FileChannels(target, connectTimeoutMs);
+    this.#state = { kind: "connected", session, target, fileChannels, files: new Files(fileChannels) };
     if (!this.hostFunctions.empty) await this.#publishFirst(session, { timeoutMs: connectTimeoutMs, signal });
   }
 
@@ -401,10 +463,18 @@ export class ExecutionClient {
     else told.catch(() => undefined);
   }
 
+  #lose(error: IpyboxError): void {
+    if (this.#state.kind === "connected") this.#state.fileChannels.close(error);
+    this.#state = { kind: "lost", error };
+    this.#calls.end();
+    void this.#mcp?.close();
+  }
+
   async #joinFork(kernelId: string): Promise<ExecutionClient> {
     const { signal: _, ...options } = this.#options;
     const client = new ExecutionClient(options, this.hostFunctions.copy());
     client.#exposed = this.#exposed;
+    client.#mcp = this.#mcp?.copy(client.#mcpHost());
     const startedAt = performance.now();
     // Without it the fork would be lost: nobody else knows of it.
     for (;;) {
@@ -418,6 +488,19 @@ export class ExecutionClient {
         await delay(JOIN_AGAIN_MS);
       }
     }
+  }
+
+  #mcpHost(): McpHost {
+    return {
+      hostFunctions: this.hostFunctions,
+      publish: (wait) => this.publish(wait),
+      openKernel: () => {
+        const { host, port, token } = this.#connected("addMcpServer").target;
+        const { connectTimeoutMs } = this.#options;
+        return ExecutionClient.connect({ host, port, token, connectTimeoutMs });
+      },
+      onToolsChanged: (server) => this.#emitter.emit("mcpToolsChanged", server),
+    };
   }
 
   async #ask(content: QuestionContent, options: QuestionOptions): Promise<Reply> {
@@ -456,6 +539,12 @@ function assertName(name: unknown, owner: string): void {
   assertString(name, `${owner}: name`);
   if (/^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(String(name))) return;
   throw invalid(`${owner}: name must be a Python identifier. Given was ${JSON.stringify(name)}.`, "name");
+}
+
+function assertModuleName(name: unknown): void {
+  assertString(name, "getModuleSources: names");
+  if (/^[\p{ID_Start}_][\p{ID_Continue}]*(\.[\p{ID_Start}_][\p{ID_Continue}]*)*$/u.test(String(name))) return;
+  throw invalid(`getModuleSources: names must be Python's names of modules. Given was ${JSON.stringify(name)}.`, "names");
 }
 
 function invalid(message: string, field: string): IpyboxError {

@@ -54,6 +54,7 @@ function escape(text: string): string {
     if (character === "\n") return "\\n";
     if (character === "\t") return "\\t";
     const code = character.codePointAt(0) as number;
+    if (code >= 0xd800 && code <= 0xdfff) return "\\ufffd"; // half a character is no text for what reads schemas
     return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
   });
 }
