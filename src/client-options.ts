@@ -71,6 +71,8 @@ export interface SubmitOptions {
   readonly maxOutputBytes?: number | undefined;
   /** When this cell fails, those submitted after it are not run but aborted. Default false. */
   readonly stopOnError?: boolean | undefined;
+  /** With false the cell gets no number, and no place in `In` and `Out`: it is no part of what a user has typed. Default true. */
+  readonly storeHistory?: boolean | undefined;
   /** Interrupts the cell and rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Answers this cell's `input()`, in place of the client's `onInput`. */
@@ -141,6 +143,7 @@ const submitSchema = z.strictObject({
   ...waitFields,
   maxOutputBytes: byteCount(0).optional(),
   stopOnError: flag.optional(),
+  storeHistory: flag.optional(),
   onInput: handler.optional(),
   tables: form.optional(),
 });

@@ -17,9 +17,11 @@ import {
 } from "./client-options.ts";
 import { ContainerDiedError, ExecutionAbortedError, IpyboxError, KernelDiedError } from "./errors.ts";
 import { Execution } from "./execution.ts";
+import { FileChannels } from "./files/file-channels.ts";
+import { Files } from "./files/files.ts";
 import { type CompiledFunction, compileFunctions, exposureOf } from "./host/expose.ts";
 import { HostCalls } from "./host/host-calls.ts";
-import type { HostFunction, HostSchema } from "./host/host-function.ts";
+import type { HostFunction } from "./host/host-function.ts";
 import { HostFunctions } from "./host/host-functions.ts";
 import { SHELL_COMMANDS } from "./host/shell-commands.ts";
 import {
@@ -59,7 +61,13 @@ const JOIN_AGAIN_MS = 50;
 
 type State =
   | { readonly kind: "new" }
-  | { readonly kind: "connected"; readonly session: Session; readonly target: KernelTarget }
+  | {
+      readonly kind: "connected";
+      readonly session: Session;
+      readonly target: KernelTarget;
+      readonly fileChannels: FileChannels;
+      readonly files: Files;
+    }
   | { readonly kind: "disconnected" }
   | { readonly kind: "lost"; readonly error: IpyboxError };
 
@@ -136,6 +144,11 @@ export class ExecutionClient {
     return this.#connected("kernelId").session.kernelId;
   }
 
+  /** The files of the container. Throws `invalid_state` before `connect()` and after `disconnect()`. */
+  get files(): Files {
+    return this.#connected("files").files;
+  }
+
   /**
    * Creates a kernel and connects to it; does nothing when that is done already.
    *
@@ -173,6 +186,7 @@ export class ExecutionClient {
       code,
       ...(parsed.stopOnError === true ? { stopOnError: true } : {}),
       ...(onInput === undefined ? {} : { allowStdin: true }),
+      ...(parsed.storeHistory === false ? { storeHistory: false } : {}),
       ...(parsed.tables === undefined ? {} : { tables: parsed.tables }),
     };
     const execution = new Execution(request, session, { ...parsed, onInput });
@@ -261,6 +275,19 @@ export class ExecutionClient {
     return expectReply(reply, "variables_reply").variables;
   }
 
+  /**
+   * The Python source of modules by their names, for instance `["einops"]`; of a package, that of its `__init__`. A module that has
+   * none, since it is compiled or a namespace, has an empty one. The modules themselves are not run.
+   *
+   * @throws ExecutionError `ModuleNotFoundError` when there is none of that name.
+   */
+  async getModuleSources(names: readonly string[], options: QuestionOptions = {}): Promise<Readonly<Record<string, string>>> {
+    const parsed = parseQuestionOptions(options, "getModuleSources");
+    if (!Array.isArray(names)) throw invalid("getModuleSources: names must be an array of strings.", "names");
+    for (const name of names) assertModuleName(name);
+    return expectReply(await this.#ask({ type: "sources_request", names }, parsed), "sources_reply").sources;
+  }
+
   /** What could stand at the cursor, an index in `code`; by default its end. */
   async complete(code: string, cursor: number = code.length, options: QuestionOptions = {}): Promise<Completion> {
     assertString(code, "complete: code");
@@ -304,7 +331,7 @@ export class ExecutionClient {
    *
    * @throws IpyboxError `invalid_option`, naming the function and field; what `execute` throws.
    */
-  async expose<Inputs extends Readonly<Record<string, HostSchema>>>(
+  async expose<Inputs>(
     functions: { readonly [Name in keyof Inputs]: HostFunction<Inputs[Name]> },
     options: QuestionOptions = {},
   ): Promise<void> {
@@ -386,6 +413,7 @@ export class ExecutionClient {
     this.#state = { kind: "disconnected" };
     if (state.kind !== "connected") return;
     this.#replays.abort();
+    state.fileChannels.close(new IpyboxError("disconnected", "The client was disconnected before the operation was done."));
     this.#calls.end();
     await Promise.all([this.#mcp?.close(), state.session.close(this.#ownsKernel)]);
   }
@@ -412,15 +440,12 @@ export class ExecutionClient {
           this.#late.gap();
           this.#calls.gap();
         },
-        onLost: (error) => {
-          this.#state = { kind: "lost", error };
-          this.#calls.end();
-          void this.#mcp?.close();
-        },
+        onLost: (error) => this.#lose(error),
       },
     );
     this.#calls.connect(session);
-    this.#state = { kind: "connected", session, target };
+    const fileChannels = new FileChannels(target, connectTimeoutMs);
+    this.#state = { kind: "connected", session, target, fileChannels, files: new Files(fileChannels) };
     if (!this.hostFunctions.empty) await this.#publishFirst(session, { timeoutMs: connectTimeoutMs, signal });
   }
 
@@ -436,6 +461,13 @@ export class ExecutionClient {
     // A kernel that was running before may be busy for long: what is submitted from now on comes after it all the same.
     if (this.#ownsKernel) await told;
     else told.catch(() => undefined);
+  }
+
+  #lose(error: IpyboxError): void {
+    if (this.#state.kind === "connected") this.#state.fileChannels.close(error);
+    this.#state = { kind: "lost", error };
+    this.#calls.end();
+    void this.#mcp?.close();
   }
 
   async #joinFork(kernelId: string): Promise<ExecutionClient> {
@@ -507,6 +539,12 @@ function assertName(name: unknown, owner: string): void {
   assertString(name, `${owner}: name`);
   if (/^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(String(name))) return;
   throw invalid(`${owner}: name must be a Python identifier. Given was ${JSON.stringify(name)}.`, "name");
+}
+
+function assertModuleName(name: unknown): void {
+  assertString(name, "getModuleSources: names");
+  if (/^[\p{ID_Start}_][\p{ID_Continue}]*(\.[\p{ID_Start}_][\p{ID_Continue}]*)*$/u.test(String(name))) return;
+  throw invalid(`getModuleSources: names must be Python's names of modules. Given was ${JSON.stringify(name)}.`, "names");
 }
 
 function invalid(message: string, field: string): IpyboxError {

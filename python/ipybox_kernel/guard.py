@@ -3,6 +3,7 @@
 It is a guard against oversight, not a wall: code that means to finds a way round, for instance by a module of its own.
 """
 
+import contextvars
 import os
 import sys
 from collections.abc import Callable
@@ -18,6 +19,10 @@ _STARTS = frozenset(("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn
 _STARTERS = frozenset(("subprocess", "os", "posix", "pty", "asyncio", "concurrent", "threading", "multiprocessing", "contextlib"))
 
 
+#: Whether a shell command is being run; the loop that runs scripts in a thread of its own inherits it.
+shell_escape: contextvars.ContextVar[bool] = contextvars.ContextVar("ipybox_shell_escape", default=False)
+
+
 class ProcessGuard:
     def __init__(self, shell: InteractiveShell, is_on: Callable[[], bool]) -> None:
         self._shell = shell
@@ -31,7 +36,7 @@ class ProcessGuard:
             sys.addaudithook(self._audit)
 
     def _audit(self, event: str, _: tuple[Any, ...]) -> None:
-        if event not in _STARTS or not self._is_on() or not self._is_asked_by_cell(sys._getframe(1)):
+        if event not in _STARTS or not self._is_on() or shell_escape.get() or not self._is_asked_by_cell(sys._getframe(1)):
             return
         raise PermissionError(
             f"{event}: cells may start processes by shell commands alone (requireShellEscape). "

@@ -147,7 +147,7 @@ class Host:
         for _, (_, content, buffers, execution) in calls:
             token = current_execution.set(execution)
             try:
-                self._channel.call(content, buffers)
+                self._channel.call({**content, "done": []}, buffers)
             finally:
                 current_execution.reset(token)
 

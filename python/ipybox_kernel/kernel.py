@@ -12,14 +12,15 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import frames, introspection, variables
+from . import frames, introspection, sources, variables
 from .channel import Channel, current_execution
 from .charts import show_charts
 from .errors import exception_text
-from .forking import fork_kernel
+from .forking import describe_failure, fork_kernel
 from .guard import ProcessGuard
 from .host import Host
 from .inbox import Inbox
+from .privileges import step_back
 from .shell import ZMQInteractiveShell
 from .stdin import Stdin
 from .streams import OutStream, install_print
@@ -46,6 +47,7 @@ class Kernel:
             "get_request": lambda request: variables.get(shell, request),
             "set_request": lambda request: (variables.set_(shell, request), []),
             "variables_request": lambda _: (variables.describe_all(shell), []),
+            "sources_request": lambda request: (sources.get_sources(request), []),
             "expose_request": lambda request: (self._expose_for(request), []),
         }
 
@@ -79,6 +81,7 @@ class Kernel:
         install_print()
         _inherit_execution_in_threads()
         signal.signal(signal.SIGINT, self._on_interrupt)
+        step_back()
         self._say_ready()
         while True:
             self._wait_for_request()
@@ -150,7 +153,7 @@ class Kernel:
                     self._go_on_as_fork(*forked)
                     return
         except OSError as error:
-            content = {"type": "fork_reply", "status": "error", "ename": type(error).__name__, "evalue": str(error)}
+            content = {"type": "fork_reply", "status": "error", "ename": type(error).__name__, "evalue": describe_failure(error)}
         else:
             content = {"type": "fork_reply", "status": "ok"}
         self._channel.reply(execution, content)
@@ -180,7 +183,7 @@ class Kernel:
         error: dict | None = None
         try:
             channel.running = execution
-            result = shell.run_cell(request["code"], store_history=True)
+            result = shell.run_cell(request["code"], store_history=request.get("storeHistory", True))
             error = shell.error
             if error is None and not result.success:
                 error = _unshown(result.error_before_exec or result.error_in_exec)

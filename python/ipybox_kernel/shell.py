@@ -29,6 +29,7 @@ from .channel import Channel
 from .commands import run_command
 from .displays import KernelDisplayHook, KernelDisplayPublisher
 from .errors import describe_exception, exception_text, hide_own_frames
+from .guard import shell_escape
 from .history import SessionHistory
 from .magics import KernelMagics
 
@@ -210,7 +211,12 @@ class ZMQInteractiveShell(InteractiveShell):
 
         @functools.wraps(run)
         def shebang(line: str, cell: str) -> Any:
-            return run(line, self.approve_command(cell, line))
+            approved = self.approve_command(cell, line)
+            token = shell_escape.set(True)
+            try:
+                return run(line, approved)
+            finally:
+                shell_escape.reset(token)
 
         scripts.shebang = shebang
         self.magics_manager.magics["cell"]["script"] = shebang

@@ -9,6 +9,7 @@ export type Answer =
   | { readonly type: "set_reply"; readonly status: "ok" }
   | { readonly type: "expose_reply"; readonly status: "ok" }
   | { readonly type: "variables_reply"; readonly status: "ok"; readonly variables: readonly Variable[] }
+  | { readonly type: "sources_reply"; readonly status: "ok"; readonly sources: Readonly<Record<string, string>> }
   | {
       readonly type: "fork_reply";
       readonly status: "ok" | "error";
@@ -94,6 +95,7 @@ const answer: z.ZodType<Answer> = z.discriminatedUnion("type", [
       }),
     ),
   }),
+  z.object({ type: z.literal("sources_reply"), status: ok, sources: z.record(z.string(), z.string()) }),
   z.object({
     type: z.literal("fork_reply"),
     status: z.enum(["ok", "error"]),
@@ -116,6 +118,7 @@ const ANSWER_TYPES: ReadonlySet<string> = new Set<Answer["type"]>([
   "set_reply",
   "expose_reply",
   "variables_reply",
+  "sources_reply",
   "fork_reply",
   "error_reply",
 ]);

@@ -34,6 +34,8 @@ export interface ExecuteRequest {
   readonly stopOnError?: boolean;
   /** Whether somebody answers `input()`. */
   readonly allowStdin?: boolean;
+  /** Whether the cell gets a number and a place in `In` and `Out`; true when absent. */
+  readonly storeHistory?: boolean;
   /** Tables that are shown have their data beside text and HTML. */
   readonly tables?: "rows" | "arrow";
 }
@@ -63,7 +65,8 @@ export type Question =
       /** The bytes in `value`, each with its path from the request. */
       readonly buffers?: Buffers;
     }
-  | { readonly type: "variables_request" };
+  | { readonly type: "variables_request" }
+  | { readonly type: "sources_request"; readonly names: readonly string[] };
 
 /** All that a client exposes to the kernel, in place of what it has exposed before. Each new process is told it again. */
 export interface ExposeRequest {
@@ -99,6 +102,7 @@ export const QUESTION_TYPES: ReadonlySet<string> = new Set<Question["type"]>([
   "get_request",
   "set_request",
   "variables_request",
+  "sources_request",
 ]);
 
 /** Answers an `input_request`, by its number. */
