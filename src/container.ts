@@ -3,7 +3,9 @@ import { parseBinds } from "./binds.ts";
 import { Control } from "./control.ts";
 import { isAgentAt } from "./direct-address.ts";
 import type { Engine, SandboxAddress, SandboxAddresses, SandboxLog } from "./engine/engine.ts";
-import { IpyboxError } from "./errors.ts";
+import { ContainerDiedError, IpyboxError } from "./errors.ts";
+import { FileChannels } from "./files/file-channels.ts";
+import { Files } from "./files/files.ts";
 import { guard, type Guard } from "./guard.ts";
 import { fullImageName } from "./image-reference.ts";
 import { abortAfter } from "./internal/abort-after.ts";
@@ -12,6 +14,7 @@ import { ensureImage } from "./pull.ts";
 import { configureAgent } from "./readiness.ts";
 import { removeRuntimeEntry, saveRuntimeEntry } from "./runtime-dir.ts";
 import { agentConfig, sandboxSpec } from "./sandbox-spec.ts";
+import { findAgent } from "./target.ts";
 
 /** A container that runs, and all that is needed to reach and remove it. */
 interface Running {
@@ -22,6 +25,8 @@ interface Running {
   /** The owner's connection to the agent. */
   readonly control: Control;
   readonly guard: Guard;
+  readonly fileChannels: FileChannels;
+  readonly files: Files;
 }
 
 /** A start that is under way or done. */
@@ -87,6 +92,11 @@ export class ExecutionContainer {
   /** The daemon's id of the container. Throws `invalid_state` before `run()` and after `kill()`. */
   get id(): string {
     return this.#require("id").id;
+  }
+
+  /** The container's files. Throws `invalid_state` before `run()` and after `kill()`. */
+  get files(): Files {
+    return this.#require("files").files;
   }
 
   /**
@@ -162,7 +172,8 @@ export class ExecutionContainer {
       const control = await Control.open({ ...address, token }, { timeoutMs: startTimeoutMs, signal: inTime });
       if (own !== undefined && (await isAgentAt(own, token))) await saveRuntimeEntry(host, port, { ...entry, direct: own });
       if (detached) watch.dismiss();
-      return { engine, id, token, address, control, guard: watch };
+      const fileChannels = new FileChannels(await findAgent({ host, port, token }), DEFAULTS.connectTimeoutMs);
+      return { engine, id, token, address, control, guard: watch, fileChannels, files: new Files(fileChannels) };
     } catch (error) {
       const [cleanup] = await Promise.allSettled([discard({ engine, id, address, guard: watch })]);
       if (cleanup.status === "fulfilled") throw error;
@@ -183,6 +194,7 @@ export class ExecutionContainer {
     this.#killed = true;
     if (running !== undefined) {
       running.control.close();
+      running.fileChannels.close(new ContainerDiedError("it was killed"));
       await discard(running);
     }
     this.#life = undefined;

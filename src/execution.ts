@@ -154,6 +154,11 @@ export class Execution implements Pending {
     this.#clock.set("held", held);
   }
 
+  /** @internal Somebody is asked whether the cell may go on. */
+  whileAsking<T>(wait: () => Promise<T>): Promise<T> {
+    return this.#clock.during("asking", wait);
+  }
+
   /** @internal Takes a frame of this execution. */
   receive(frame: Frame): void {
     if (this.#settled) return;

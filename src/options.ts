@@ -29,6 +29,12 @@ export const DEFAULTS: {
   readonly maxOutputBytes: number;
   /** How long a kernel lives after its last client has vanished. */
   readonly gracePeriodMs: number;
+  /** How long a container may give no sign of life while it works on files. */
+  readonly fileTimeoutMs: number;
+  /** How long a file may be that is read as a whole. */
+  readonly maxReadBytes: number;
+  /** How many entries a list may have. */
+  readonly maxListEntries: number;
 } = {
   tag: "gradion-ai/ipybox",
   memoryBytes: 2048 * MIB,
@@ -42,6 +48,9 @@ export const DEFAULTS: {
   timeoutMs: 120_000,
   maxOutputBytes: 16 * MIB,
   gracePeriodMs: 60_000,
+  fileTimeoutMs: 30_000,
+  maxReadBytes: 256 * MIB,
+  maxListEntries: 100_000,
 };
 
 /** Whose rights cells have. Neither may be 0. */

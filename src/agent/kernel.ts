@@ -1,4 +1,12 @@
-import { encodeFrame, endsExecution, FrameFlag, FrameKind, HEADER_BYTES, writeSequence } from "../protocol/frame.ts";
+import {
+  encodeFrame,
+  encodeJsonFrame,
+  endsExecution,
+  FrameFlag,
+  FrameKind,
+  HEADER_BYTES,
+  writeSequence,
+} from "../protocol/frame.ts";
 import type { LifecycleMessage } from "../protocol/lifecycle.ts";
 import { KernelStartError } from "./bounds.ts";
 import { Escalation } from "./escalation.ts";
@@ -12,6 +20,9 @@ const REMEMBERED_EXECUTIONS = 4_096;
 
 /** Longer ends of executions are not worth keeping twice. */
 const MAX_KEPT_END_BYTES = 256 * 1024;
+
+/** What a kernel may send. */
+const KERNELS_OWN: ReadonlySet<number> = new Set([FrameKind.stdout, FrameKind.stderr, FrameKind.message, FrameKind.call]);
 
 /** Something to do for a client, in its turn. */
 export interface Task {
@@ -47,6 +58,8 @@ export class Kernel {
   #process: KernelProcess | undefined;
   #starting: Promise<void> | undefined;
   readonly #resetting = new Set<number>();
+  /** What each client exposes, as the process is told it. */
+  readonly #exposed = new Map<string, Buffer>();
   #stateLost = false;
   #closed = false;
   /** When the last task ended. */
@@ -110,6 +123,28 @@ export class Kernel {
   /** Gives the running cell what it has asked for. */
   answer(number: number, reply: Buffer): void {
     if (this.#current?.number === number) this.#process?.send(encodeFrame(FrameKind.request, reply, number));
+  }
+
+  /** Hands the process what is about calls of host functions: they need not be the running cell's. */
+  relay(frame: Buffer): void {
+    this.#process?.send(frame);
+  }
+
+  /** Has a client expose what it exposes, in its turn, and from then on in each new process before anything else. */
+  expose(client: string, number: number, kind: number, request: Buffer): void {
+    this.enqueue({
+      number,
+      frame: encodeFrame(kind, request, number),
+      stopOnError: false,
+      isCell: false,
+      prepare: () => this.#exposed.set(client, encodeFrame(kind, request)),
+    });
+  }
+
+  /** A client does not come back: calls of what it has exposed fail. */
+  leave(client: string): void {
+    if (!this.#exposed.delete(client)) return;
+    this.#process?.send(encodeJsonFrame(FrameKind.request, { type: "client_left", client }));
   }
 
   /** Ends what runs, aborts what waits, and starts a new process. */
@@ -182,8 +217,12 @@ export class Kernel {
       onFrames: (block) => this.#onFrames(block),
       onExit: (status) => void this.#onExit(status),
     });
-    if (this.#closed) process.release();
-    else this.#process = process;
+    if (this.#closed) {
+      process.release();
+      return;
+    }
+    this.#process = process;
+    for (const request of this.#exposed.values()) process.send(request);
   }
 
   #onFrames(block: Buffer): void {
@@ -193,7 +232,7 @@ export class Kernel {
     for (let offset = 0; offset < block.length;) {
       const [kind, flags] = [block[offset + 4] as number, block[offset + 5] as number];
       const execution = block.readUInt32LE(offset + 8);
-      if (kind !== FrameKind.stdout && kind !== FrameKind.stderr && kind !== FrameKind.message) {
+      if (!KERNELS_OWN.has(kind)) {
         this.#process?.signal("SIGKILL"); // a cell has written to the kernel's own socket
         return;
       }

@@ -12,6 +12,7 @@ import { KernelStartError } from "./bounds.ts";
 import { endSandbox } from "./ending.ts";
 import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
 import { endWhenIdle } from "./idle.ts";
+import { FileWorkers } from "./file-workers.ts";
 import { Kernels } from "./kernels.ts";
 import { readKernelUrl } from "./kernel-url.ts";
 import { Lease } from "./lease.ts";
@@ -30,6 +31,7 @@ const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
  */
 export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   let kernels: Kernels | undefined;
+  let files: FileWorkers | undefined;
   const lease = new Lease(() => {
     endSandbox({ kernels, owners }, "container_abandoned", "the process that has started the container is gone");
   });
@@ -52,9 +54,11 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     }
     try {
       const config = parseAgentConfig(await readBody(request));
-      kernels = new Kernels(zygote, kernelSpec(config, process.env));
+      const spec = kernelSpec(config, process.env);
+      kernels = new Kernels(zygote, spec);
+      files = new FileWorkers(zygote, spec);
       if (config.detached) lease.waive();
-      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, owners, config.idleTimeoutMs);
+      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, files, owners, config.idleTimeoutMs);
     } catch (error) {
       response.writeHead(400).end(String(error));
       return;
@@ -97,6 +101,10 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       refuse(socket, 503, "the sandbox was not configured: it was started again by other means");
       return;
     }
+    if (files?.isFor(request.url) === true) {
+      files.serve(request.url ?? "", socket, head).catch((error: unknown) => refuse(socket, 503, messageOf(error)));
+      return;
+    }
     const asked = readKernelUrl(request.url ?? "/");
     if (asked === undefined || (asked.terms === undefined && !known.has(asked.id))) {
       refuse(socket, 404, "no such kernel");
@@ -106,7 +114,7 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       () => clientSockets.handleUpgrade(request, socket, head, (webSocket) => known.join(asked.id, webSocket, asked)),
       (error: unknown) => {
         const bound = error instanceof KernelStartError ? error.bound : undefined;
-        refuse(socket, 503, error instanceof Error ? error.message : String(error), bound);
+        refuse(socket, 503, messageOf(error), bound);
       },
     );
   });
@@ -128,6 +136,10 @@ async function readBody(request: IncomingMessage): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function refuse(socket: Duplex, status: number, reason: string, bound?: Bound): void {

@@ -40,3 +40,11 @@ export const CONFIG_PATH = "/v1/config";
 
 /** Below it, a WebSocket a kernel: `/v1/kernels/<id>`. */
 export const KERNELS_PATH = "/v1/kernels/";
+
+/** Where a connection to a file worker is made, by an upgrade to `FILES_PROTOCOL`; see `file-frames.ts`. */
+export const FILES_PATH = "/v1/files";
+
+/** The same for a connection that only watches: it does not keep an idle container. */
+export const FILE_WATCH_PATH = "/v1/files/watch";
+
+export const FILES_PROTOCOL = "ipybox-files";
