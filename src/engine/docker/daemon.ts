@@ -54,7 +54,7 @@ function settleVersion(docker: Docker, version: Docker.DockerVersion, endpoint: 
     );
   }
   const spoken = compareVersions(newest, NEWEST_API) < 0 ? newest : NEWEST_API;
-  const tooOldForDaemon = oldest !== undefined && compareVersions(spoken, oldest) < 0;
+  const tooOldForDaemon = typeof oldest === "string" && compareVersions(spoken, oldest) < 0;
   (docker.modem as { version?: string }).version = `v${tooOldForDaemon ? oldest : spoken}`;
 }
 

@@ -17,7 +17,7 @@ import type {
 } from "../engine.ts";
 import { abortable } from "./abortable.ts";
 import { rootArchive } from "./archive.ts";
-import { ANSWER_MS, ask, type AskOptions, understood } from "./ask.ts";
+import { ANSWER_MS, ask, type AskOptions, reading, understood } from "./ask.ts";
 import { connectDocker } from "./connect.ts";
 import { checkDaemon } from "./daemon.ts";
 import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoint.ts";
@@ -109,14 +109,14 @@ export class DockerEngine implements Engine {
     const answer = await this.#ask(what, request, { signal, timeoutMs: ANSWER_MS });
     if (answer === undefined) throw await this.#endedEarly(id, signal);
     const found = understood(what, answer, "State", "NetworkSettings");
-    const port = Number(found.NetworkSettings.Ports[`${AGENT_PORT}/tcp`]?.[0]?.HostPort);
+    const port = reading(what, () => Number(found.NetworkSettings.Ports[`${AGENT_PORT}/tcp`]?.[0]?.HostPort));
     if (!Number.isInteger(port) || port === 0) {
       const reason = found.State.Running ? "it has no network" : `it ended with status ${found.State.ExitCode}`;
       throw new IpyboxError("container_start_failed", `Container ${short(id)} publishes no port: ${reason}.`, {
         details: { containerId: id, exitCode: found.State.ExitCode, running: found.State.Running },
       });
     }
-    return { host: publishedHost(this.#endpoint), port, own: ownAddress(this.#endpoint, found) };
+    return { host: publishedHost(this.#endpoint), port, own: reading(what, () => ownAddress(this.#endpoint, found)) };
   }
 
   async inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined> {
@@ -133,7 +133,7 @@ export class DockerEngine implements Engine {
       exitCode: state.Running ? undefined : state.ExitCode,
       oomKilled: state.OOMKilled,
       error: state.Error === "" ? undefined : state.Error,
-      labels: config.Labels,
+      labels: config.Labels ?? {},
     };
   }
 
@@ -168,15 +168,16 @@ export class DockerEngine implements Engine {
     const what = "The containers can't be listed";
     const found = understood(what, await this.#ask(what, request, { timeoutMs: ANSWER_MS }), "map");
     const host = publishedHost(this.#endpoint);
-    return found.map((container) => ({
+    const summary = (container: Docker.ContainerInfo): SandboxSummary => ({
       id: container.Id,
       name: (container.Names[0] ?? "").replace(/^\//, ""),
       image: container.Image,
       running: container.State === "running",
       createdAt: new Date(container.Created * 1000),
-      labels: container.Labels,
+      labels: container.Labels ?? {},
       ports: container.Ports.filter((port) => port.PublicPort !== undefined).map((port) => ({ host, port: port.PublicPort })),
-    }));
+    });
+    return reading(what, () => found.map(summary));
   }
 
   /** The error for a container that is gone though it was just started. */
