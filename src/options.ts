@@ -90,7 +90,7 @@ export interface ExecutionContainerOptions {
   readonly dockerHost?: string | undefined;
   /** Time from the container's start until code can be executed, in milliseconds. Default 30,000. */
   readonly startTimeoutMs?: number | undefined;
-  /** Ends the container, and removes it, when no cell has run in it for so long, in milliseconds. Default: never. */
+  /** Ends the container, and removes it, when no cell has run in it, and no file was transferred, for so long, in milliseconds. Default: never. */
   readonly idleTimeoutMs?: number | undefined;
   /** Gives up a `run()` that is under way: the container is removed. */
   readonly signal?: AbortSignal | undefined;

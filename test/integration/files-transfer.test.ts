@@ -108,7 +108,7 @@ describe("a file arrives as it was", () => {
     ["of one byte", Buffer.from([0])],
     ["of 5 MB that are no UTF-8", Buffer.alloc(5_000_000, 0xc3)],
     ["of one byte more than a block", Buffer.alloc(256 * 1024 + 1, "block")],
-  ])("%s", async (name, content) => {
+  ])("%s", async (_, content) => {
     verifies("FILE-02");
     const { files } = sandbox.container;
     const path = join(local, "file");
@@ -117,7 +117,7 @@ describe("a file arrives as it was", () => {
     expect(await files.uploadFile(path, "sizes/file")).toMatchObject({ bytes: content.length, files: 1 });
     expect((await files.stat("sizes/file")).mode).toBe(0o751);
     expect(await files.downloadFile("sizes/file", join(local, "new/back"))).toMatchObject({ bytes: content.length });
-    expect(readFileSync(join(local, "new/back")).equals(content), name).toBe(true);
+    expect(readFileSync(join(local, "new/back")).equals(content)).toBe(true);
     expect(lstatSync(join(local, "new/back")).mode & 0o7777).toBe(0o751);
   });
 
