@@ -6,6 +6,7 @@ import { create } from "./scenarios/create.ts";
 import { endurance } from "./scenarios/endurance.ts";
 import { files } from "./scenarios/files.ts";
 import { forks } from "./scenarios/forks.ts";
+import { hostCalls } from "./scenarios/host-calls.ts";
 import { kernelMemory } from "./scenarios/kernel-memory.ts";
 import { manyKernels } from "./scenarios/many-kernels.ts";
 import { plot } from "./scenarios/plot.ts";
@@ -29,5 +30,6 @@ export const SCENARIOS: readonly Scenario[] = [
   plot,
   forks,
   files,
+  hostCalls,
   endurance,
 ];

@@ -29,6 +29,7 @@ export type IpyboxErrorCode =
   | "execution_timeout"
   | "execution_not_found"
   | "output_lost"
+  | "mcp_server_failed"
   | FileErrorCode;
 
 /** What the operating system says when a file can't be worked on, by Linux's names. */

@@ -29,6 +29,8 @@ export {
   type PythonException,
 } from "./errors.ts";
 export { Execution } from "./execution.ts";
+export type { ApprovalDecision, ApprovalHandler, ApprovalRequest } from "./host/approval.ts";
+export type { HostCallContext, HostFunction, HostSchema, HostValue, JsonSchema } from "./host/host-function.ts";
 export { type FileData, Files } from "./files/files.ts";
 export type { FileEntry, FileInfo } from "./files/file-info.ts";
 export type {
@@ -47,8 +49,10 @@ export type {
 export type { FilePath, NamedPath } from "./files/file-path.ts";
 export { type FileEvent, FileWatch } from "./files/file-watch.ts";
 export type { TransferSummary } from "./files/transfer.ts";
-export { ExecutionImage } from "./image.ts";
+export { type BuildProgress, ExecutionImage, type ExecutionImageOptions } from "./image.ts";
 export type { Completeness, Completion, Inspection } from "./introspection.ts";
+export type { McpHttpConfig, McpServerConfig, McpStdioConfig, McpTimeLimits } from "./mcp/config.ts";
+export type { McpServer, McpTool } from "./mcp/mcp-server.ts";
 export type { LateOutput } from "./late-output.ts";
 export { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 export type { DisplayOutput, ErrorOutput, Output, ResultOutput, StreamOutput } from "./outputs.ts";

@@ -129,6 +129,7 @@ export type RequirementId = keyof typeof REQUIREMENTS;
 export const CLAIMED: readonly string[] = [
   ...["CONT", "IMG", "EXEC", "STREAM", "TIME", "OUT", "KERN"],
   ...["FILE", "CLI-01", "DOC"],
+  ...["MCP-03", "MCP-04", "MCP-05", "AI-01"],
 ];
 
 /** The ids that are claimed. An entry of `claimed` that names nothing is an error. */

@@ -7,6 +7,7 @@ export type Answer =
   | IsCompleteReply
   | { readonly type: "get_reply"; readonly status: "ok"; readonly value?: unknown }
   | { readonly type: "set_reply"; readonly status: "ok" }
+  | { readonly type: "expose_reply"; readonly status: "ok" }
   | { readonly type: "variables_reply"; readonly status: "ok"; readonly variables: readonly Variable[] }
   | { readonly type: "sources_reply"; readonly status: "ok"; readonly sources: Readonly<Record<string, string>> }
   | {
@@ -79,6 +80,7 @@ const answer: z.ZodType<Answer> = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("get_reply"), status: ok, value: z.unknown() }),
   z.object({ type: z.literal("set_reply"), status: ok }),
+  z.object({ type: z.literal("expose_reply"), status: ok }),
   z.object({
     type: z.literal("variables_reply"),
     status: ok,
@@ -114,6 +116,7 @@ const ANSWER_TYPES: ReadonlySet<string> = new Set<Answer["type"]>([
   "is_complete_reply",
   "get_reply",
   "set_reply",
+  "expose_reply",
   "variables_reply",
   "sources_reply",
   "fork_reply",
