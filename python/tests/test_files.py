@@ -72,7 +72,8 @@ def test_paths_of_any_bytes_come_back(sdk: Sdk, tmp_path: Path) -> None:
     # verifies: FILE-01
     every = bytes(byte for byte in range(1, 256) if byte != ord("/"))
     assert wire.from_wire(wire.to_wire(every)) == every
-    (root := os.fsencode(tmp_path)) and Path(os.fsdecode(root + b"/" + every[:200])).write_bytes(b"x")
+    root = os.fsencode(tmp_path)
+    Path(os.fsdecode(root + b"/" + every[:200])).write_bytes(b"x")
     sdk.ask("list", root, recursive=False)
     kind, payload = sdk.receive()
     assert kind == wire.ENTRIES
@@ -102,7 +103,6 @@ def test_an_entry_whose_name_is_a_path_ends_the_worker(tmp_path: Path, name: str
     sdk.ask("unpack", os.fsencode(tmp_path / "root"))
     sdk.entry(type="file", name=name, mode=0o644, size=0)
     sdk.send(wire.END)
-    assert sdk.receive() == (0, b"") or True
     sdk.close()
     assert os.listdir(tmp_path / "root") == []
     assert os.listdir(tmp_path) == ["root"]
@@ -153,9 +153,8 @@ def test_a_draft_has_its_name_when_it_is_published_and_no_other_is_left(
                 os.write(draft.descriptor, b"content")
                 assert (name == b"new") != os.path.lexists(tmp_path / os.fsdecode(name))
                 draft.publish(0o640)
-        with pytest.raises(ZeroDivisionError), Draft(directory, b"failed") as draft:
+        with Draft(directory, b"given up") as draft:
             os.write(draft.descriptor, b"content")
-            raise ZeroDivisionError
         (tmp_path / "dir").mkdir()
         with pytest.raises(IsADirectoryError), Draft(directory, b"dir") as draft:
             draft.publish(0o640)
