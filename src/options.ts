@@ -90,7 +90,7 @@ export interface ExecutionContainerOptions {
   readonly dockerHost?: string | undefined;
   /** Time from the container's start until code can be executed, in milliseconds. Default 30,000. */
   readonly startTimeoutMs?: number | undefined;
-  /** Ends the container, and removes it, when no cell has run in it for so long, in milliseconds. Default: never. */
+  /** Ends the container, and removes it, when no cell has run in it, and no file was transferred, for so long, in milliseconds. Default: never. */
   readonly idleTimeoutMs?: number | undefined;
   /**
    * Whether the container stays when this process ends. Default false: without its owner it ends by itself, within

@@ -15,5 +15,8 @@ test("what holds where an option is left out", () => {
     timeoutMs: 120_000,
     maxOutputBytes: 16_777_216,
     gracePeriodMs: 60_000,
+    fileTimeoutMs: 30_000,
+    maxReadBytes: 268_435_456,
+    maxListEntries: 100_000,
   });
 });
