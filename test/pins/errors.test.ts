@@ -39,6 +39,7 @@ const CODES = [
   "execution_timeout",
   "execution_not_found",
   "output_lost",
+  "mcp_server_failed",
 ];
 
 /** Linux's own. */
