@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { IpyboxError } from "./errors.ts";
 import type { ApprovalHandler } from "./host/approval.ts";
 import { abortSignal, byteCount, nonEmptyText, parseOptions, portNumber } from "./parse-options.ts";
 
@@ -29,6 +30,15 @@ export interface AttachOptions {
   readonly onInput?: InputHandler | undefined;
   /** Decides about each call of a host function or of an MCP tool, before it is made. Default: all are made. */
   readonly onApproval?: ApprovalHandler | undefined;
+  /**
+   * Asks `onApproval` before each shell command of a cell, too: `!cmd`, `x = !cmd`, `%%bash` and its kin, `%pip`. Default false.
+   */
+  readonly approveShellCommands?: boolean | undefined;
+  /**
+   * Cells that start a process otherwise than by a shell command (`subprocess`, `os.system` and their kin) get a
+   * PermissionError. It guards against oversight; code that means to can go round it. Default false.
+   */
+  readonly requireShellEscape?: boolean | undefined;
 }
 
 /** Options of an `ExecutionClient`. */
@@ -102,6 +112,8 @@ const duration = z.number({ error: "must be a number of milliseconds" }).min(1, 
 const handler = z.custom<InputHandler>((value) => typeof value === "function", { error: "must be a function" });
 const form = z.enum(["rows", "arrow"], { error: 'must be "rows" or "arrow"' });
 
+const flag = z.boolean({ error: "must be true or false" });
+
 const targetFields = {
   port: portNumber,
   host: nonEmptyText.optional(),
@@ -110,6 +122,8 @@ const targetFields = {
   signal: abortSignal.optional(),
   onInput: handler.optional(),
   onApproval: z.custom<ApprovalHandler>((value) => typeof value === "function", { error: "must be a function" }).optional(),
+  approveShellCommands: flag.optional(),
+  requireShellEscape: flag.optional(),
 };
 const clientSchema = z.strictObject({ ...targetFields, gracePeriodMs: duration.optional(), idleTimeoutMs: duration.optional() });
 const attachSchema = z.strictObject({
@@ -128,8 +142,8 @@ const streamSchema = z.strictObject({
 const submitSchema = z.strictObject({
   ...waitFields,
   maxOutputBytes: byteCount(0).optional(),
-  stopOnError: z.boolean({ error: "must be true or false" }).optional(),
-  storeHistory: z.boolean({ error: "must be true or false" }).optional(),
+  stopOnError: flag.optional(),
+  storeHistory: flag.optional(),
   onInput: handler.optional(),
   tables: form.optional(),
 });
@@ -142,11 +156,18 @@ const forkSchema = z.strictObject({
 
 /** Each checks the options of what it is named after; an unknown or wrong one is an error that names it. */
 export function parseClientOptions(options: unknown): ExecutionClientOptions {
-  return parseOptions(clientSchema, options, "ExecutionClient");
+  return whoApproves(parseOptions(clientSchema, options, "ExecutionClient"), "ExecutionClient");
 }
 
 export function parseAttachOptions(options: unknown): AttachOptions {
-  return parseOptions(attachSchema, options, "ExecutionClient.attach");
+  return whoApproves(parseOptions(attachSchema, options, "ExecutionClient.attach"), "ExecutionClient.attach");
+}
+
+function whoApproves<Options extends Omit<AttachOptions, "kernelId">>(options: Options, owner: string): Options {
+  if (options.approveShellCommands !== true || options.onApproval !== undefined) return options;
+  throw new IpyboxError("invalid_option", `${owner}: option "approveShellCommands" needs onApproval, which approves them.`, {
+    details: { field: "approveShellCommands" },
+  });
 }
 
 export function parseSubmitOptions(options: unknown): SubmitOptions {

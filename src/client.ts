@@ -23,6 +23,7 @@ import { type CompiledFunction, compileFunctions, exposureOf } from "./host/expo
 import { HostCalls } from "./host/host-calls.ts";
 import type { HostFunction, HostSchema } from "./host/host-function.ts";
 import { HostFunctions } from "./host/host-functions.ts";
+import { SHELL_COMMANDS } from "./host/shell-commands.ts";
 import {
   type Completeness,
   type Completion,
@@ -110,10 +111,12 @@ export class ExecutionClient {
   constructor(options: ExecutionClientOptions);
   /** @internal */
   constructor(options: ExecutionClientOptions, hostFunctions?: HostFunctions);
-  constructor(options: ExecutionClientOptions, hostFunctions: HostFunctions = new HostFunctions()) {
+  constructor(options: ExecutionClientOptions, hostFunctions?: HostFunctions) {
     this.#options = parseClientOptions(options);
-    this.hostFunctions = hostFunctions;
-    this.#calls = new HostCalls(hostFunctions, this.#options.onApproval);
+    const { onApproval, approveShellCommands = false, requireShellEscape = false } = this.#options;
+    this.hostFunctions = hostFunctions ?? new HostFunctions(requireShellEscape);
+    if (approveShellCommands) this.hostFunctions.set("shell", SHELL_COMMANDS);
+    this.#calls = new HostCalls(this.hostFunctions, onApproval);
   }
 
   /** Creates a kernel and connects to it. Leaving its `await using` block removes it. See `connect()` for what is thrown. */
@@ -443,6 +446,21 @@ export class ExecutionClient {
     this.#calls.connect(session);
     const fileChannels = new FileChannels(target, connectTimeoutMs);
     this.#state = { kind: "connected", session, target, fileChannels, files: new Files(fileChannels) };
+    if (!this.hostFunctions.empty) await this.#publishFirst(session, { timeoutMs: connectTimeoutMs, signal });
+  }
+
+  /** Tells the kernel before the first cell. A client that can't is of no use: its cells would not be guarded. */
+  async #publishFirst(session: Session, options: QuestionOptions): Promise<void> {
+    const told = this.publish(options).catch(async (error: unknown) => {
+      if (this.#state.kind === "connected") {
+        this.#state = this.#ownsKernel || !(error instanceof IpyboxError) ? { kind: "new" } : { kind: "lost", error };
+      }
+      await session.close(this.#ownsKernel);
+      throw error;
+    });
+    // A kernel that was running before may be busy for long: what is submitted from now on comes after it all the same.
+    if (this.#ownsKernel) await told;
+    else told.catch(() => undefined);
   }
 
   #lose(error: IpyboxError): void {
@@ -462,20 +480,13 @@ export class ExecutionClient {
     for (;;) {
       try {
         await client.#open(kernelId, undefined);
-        break;
+        return client;
       } catch (error) {
         const failed = error instanceof IpyboxError && error.code === "connect_failed";
         const late = performance.now() - startedAt > (options.connectTimeoutMs ?? DEFAULTS.connectTimeoutMs);
         if (!failed || late || this.#state.kind !== "connected") throw error;
         await delay(JOIN_AGAIN_MS);
       }
-    }
-    try {
-      if (!this.hostFunctions.empty) await client.publish();
-      return client;
-    } catch (error) {
-      await client.disconnect();
-      throw error;
     }
   }
 

@@ -29,6 +29,8 @@ export {
   type PythonException,
 } from "./errors.ts";
 export { Execution } from "./execution.ts";
+export type { ApprovalDecision, ApprovalHandler, ApprovalRequest } from "./host/approval.ts";
+export type { HostCallContext, HostFunction, HostSchema, HostValue, JsonSchema } from "./host/host-function.ts";
 export { type FileData, Files } from "./files/files.ts";
 export type { FileEntry, FileInfo } from "./files/file-info.ts";
 export type {
@@ -52,7 +54,6 @@ export type { Completeness, Completion, Inspection } from "./introspection.ts";
 export type { McpHttpConfig, McpServerConfig, McpStdioConfig, McpTimeLimits } from "./mcp/config.ts";
 export type { McpServer, McpTool } from "./mcp/mcp-server.ts";
 export type { LateOutput } from "./late-output.ts";
-export type { ApprovalDecision, ApprovalHandler, ApprovalRequest } from "./host/approval.ts";
 export { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 export type { DisplayOutput, ErrorOutput, Output, ResultOutput, StreamOutput } from "./outputs.ts";
 export type { Variable } from "./protocol/answers.ts";

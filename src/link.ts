@@ -204,7 +204,7 @@ export class Link {
   #control(control: Control): void {
     if (control.type === "execution_not_found") this.#events?.onNotFound(control.execution);
     if (control.type !== "closed") return;
-    if (control.code === "container_culled") {
+    if (control.code === "container_culled" || control.code === "container_abandoned") {
       this.#lose(new ContainerDiedError(control.message));
       return;
     }

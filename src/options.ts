@@ -92,6 +92,11 @@ export interface ExecutionContainerOptions {
   readonly startTimeoutMs?: number | undefined;
   /** Ends the container, and removes it, when no cell has run in it for so long, in milliseconds. Default: never. */
   readonly idleTimeoutMs?: number | undefined;
+  /**
+   * Whether the container stays when this process ends. Default false: without its owner it ends by itself, within
+   * half a minute.
+   */
+  readonly detached?: boolean | undefined;
   /** Gives up a `run()` that is under way: the container is removed. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -114,6 +119,7 @@ const schema: z.ZodObject = z.strictObject({
   dockerHost: text.optional(),
   startTimeoutMs: z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more" }).optional(),
   idleTimeoutMs: z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more" }).optional(),
+  detached: z.boolean({ error: "must be true or false" }).optional(),
   signal: abortSignal.optional(),
 });
 

@@ -12,7 +12,7 @@ import { proxySettings } from "./proxies.ts";
 
 /** Labels of a container. Nothing without the first is ever touched. */
 export const CONTAINER_LABEL = "ipybox.container";
-const SESSION_LABEL = "ipybox.session";
+export const SESSION_LABEL = "ipybox.session";
 export const IMAGE_LABEL = "ipybox.tag";
 export const OWNER_LABEL = "ipybox.owner";
 export const CREATED_LABEL = "ipybox.created";
@@ -51,7 +51,7 @@ export async function sandboxSpec(
       [CREATED_LABEL]: new Date().toISOString(),
     },
     port: options.port,
-    removeAtEnd: options.idleTimeoutMs !== undefined,
+    removeAtEnd: options.detached !== true || options.idleTimeoutMs !== undefined,
     memoryBytes: options.memoryBytes ?? Math.min(DEFAULTS.memoryBytes, info.memoryBytes),
     cpus: options.cpus ?? Math.min(DEFAULTS.cpus, info.cpus),
     pidsLimit: options.pidsLimit ?? DEFAULTS.pidsLimit,
@@ -61,8 +61,8 @@ export async function sandboxSpec(
 
 /** What the agent of that start has to know. */
 export function agentConfig(options: ExecutionContainerOptions): AgentConfig {
-  const idleTimeoutMs = options.idleTimeoutMs ?? null;
-  return { ...(options.user ?? callerUser()), env: { ...proxySettings(), ...options.env }, idleTimeoutMs };
+  const { user = callerUser(), env, idleTimeoutMs = null, detached = false } = options;
+  return { ...user, env: { ...proxySettings(), ...env }, idleTimeoutMs, detached };
 }
 
 async function certificateFiles(paths: readonly string[]): Promise<readonly SandboxFile[]> {

@@ -47,10 +47,17 @@ export async function findAgent(options: Pick<AttachOptions, "host" | "port" | "
 async function whyGone({ containerId, dockerHost }: RuntimeEntry): Promise<string | undefined> {
   try {
     const { DockerEngine } = await import("./engine/docker/docker-engine.ts");
-    const state = await new DockerEngine(dockerHost).inspect(containerId, AbortSignal.timeout(LOOK_TIMEOUT_MS));
-    if (state === undefined) return "it was removed";
-    if (state.running) return undefined;
-    return `it ended with status ${state.exitCode ?? "unknown"}${state.oomKilled ? ", out of memory" : ""}`;
+    const engine = new DockerEngine(dockerHost);
+    const signal = AbortSignal.timeout(LOOK_TIMEOUT_MS);
+    const state = await engine.inspect(containerId, signal);
+    if (state?.running === true) return undefined;
+    // It may be removed already; who has ended it, only the engine's memory tells.
+    const ending = await engine.ending(containerId, signal).catch(() => undefined);
+    const exitCode = ending?.exitCode ?? state?.exitCode;
+    if (exitCode === undefined) return "it was removed";
+    const outOfMemory = state?.oomKilled === true || ending?.oomKilled === true;
+    const sent = ending?.signal === undefined ? "" : `, by ${ending.signal} from outside`;
+    return `it ended with status ${exitCode}${outOfMemory ? ", out of memory" : sent}`;
   } catch {
     return undefined; // nobody knows: the connection itself must tell
   }

@@ -29,6 +29,7 @@ READY = 7
 STALE = 8
 STARTED = 9
 CALL = 11
+REFUSED = 12
 
 # Flags
 RAW = 1  # written to the file descriptor, not by sys.stdout

@@ -17,6 +17,9 @@ from .inbox import Inbox, TaskWaiter, ThreadWaiter, Waiter
 #: Replies of this size are kept by the program until it knows that they have arrived: it is told at once.
 _LARGE_BYTES = 64 * 1024
 
+#: The function that is asked before a shell command is run.
+SHELL = "!"
+
 _REPLY = "host_call_reply"
 _LEFT = "the program that has exposed it has disconnected"
 
@@ -64,6 +67,7 @@ class _Exposed:
     def __init__(self, request: dict) -> None:
         self.functions = frozenset(request["functions"])
         self.modules: dict[str, str] = request["modules"]
+        self.requires_shell_escape: bool = request["requireShellEscape"]
         #: Whether the client can answer.
         self.connected = True
 
@@ -94,6 +98,22 @@ class Host:
         global _host
         _host = self
 
+    # --- what cells may do --------------------------------------------------------------------
+
+    @property
+    def requires_shell_escape(self) -> bool:
+        return any(exposed.requires_shell_escape for exposed in self._exposed.values())
+
+    def approve_command(self, command: str, interpreter: str | None = None) -> str:
+        """Asks before a shell command is run, if a client wants that. Gives the command that may be."""
+        if not any(SHELL in exposed.functions for exposed in self._exposed.values()):
+            return command
+        request = {"command": command} if interpreter is None else {"command": command, "interpreter": interpreter}
+        approved = self.call(SHELL, request)
+        if not isinstance(approved, str):
+            raise TypeError("a shell command must be a text")
+        return approved
+
     # --- what is exposed ----------------------------------------------------------------------
 
     def expose(self, request: dict) -> dict:
@@ -106,10 +126,9 @@ class Host:
         self._modules.replace({name: source for exposed in self._exposed.values() for name, source in exposed.modules.items()})
         return {"type": "expose_reply", "status": "ok"}
 
-    def restore(self, request: dict) -> None:
-        """The process is new: the client exposes as before, and learns that no call of its is open any more."""
-        self.expose(request)
-        self._channel.call({"type": "host_call_done", "client": request["client"], "done": [], "open": []})
+    def begin_anew(self, client: str) -> None:
+        """The process is new: the client learns that no call of its is open any more."""
+        self._channel.call({"type": "host_call_done", "client": client, "done": [], "open": []})
 
     def _leave(self, client: str) -> None:
         """The client does not come back: what waits for it fails."""
@@ -128,7 +147,7 @@ class Host:
         for _, (_, content, buffers, execution) in calls:
             token = current_execution.set(execution)
             try:
-                self._channel.call(content, buffers)
+                self._channel.call({**content, "done": []}, buffers)
             finally:
                 current_execution.reset(token)
 
@@ -224,7 +243,8 @@ def _installed(name: str) -> Host:
 
 
 def _unavailable(name: str, why: str) -> HostUnavailableError:
-    return HostUnavailableError(f"{name} can't be called: {why}", "HostUnavailableError")
+    what = "the shell command can't be approved" if name == SHELL else f"{name} can't be called"
+    return HostUnavailableError(f"{what}: {why}", "HostUnavailableError")
 
 
 def _encode(name: str, value: Any) -> tuple[Any, list[tuple[list, bytes]]]:

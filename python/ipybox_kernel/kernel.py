@@ -16,9 +16,11 @@ from . import frames, introspection, sources, variables
 from .channel import Channel, current_execution
 from .charts import show_charts
 from .errors import exception_text
-from .forking import fork_kernel
+from .forking import describe_failure, fork_kernel
+from .guard import ProcessGuard
 from .host import Host
 from .inbox import Inbox
+from .privileges import step_back
 from .shell import ZMQInteractiveShell
 from .stdin import Stdin
 from .streams import OutStream, install_print
@@ -46,7 +48,7 @@ class Kernel:
             "set_request": lambda request: (variables.set_(shell, request), []),
             "variables_request": lambda _: (variables.describe_all(shell), []),
             "sources_request": lambda request: (sources.get_sources(request), []),
-            "expose_request": lambda request: (self._host.expose(request), []),
+            "expose_request": lambda request: (self._expose_for(request), []),
         }
 
     @classmethod
@@ -67,6 +69,8 @@ class Kernel:
         self._inbox = Inbox(self._channel)
         self._host = Host(self._channel, self._inbox)
         self._host.install()
+        self._guard = ProcessGuard(self._shell, lambda: self._host.requires_shell_escape)
+        self._shell.approve_command = self._host.approve_command
         self._shell.loop_runner = self._run_coroutine
         sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)  # type: ignore[misc, assignment]
         sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)  # type: ignore[misc, assignment]
@@ -77,6 +81,7 @@ class Kernel:
         install_print()
         _inherit_execution_in_threads()
         signal.signal(signal.SIGINT, self._on_interrupt)
+        step_back()
         self._say_ready()
         while True:
             self._wait_for_request()
@@ -128,9 +133,16 @@ class Kernel:
     def _expose(self, execution: int, request: dict) -> None:
         """What the agent repeats to a new process is no execution's."""
         if execution == 0:
-            self._host.restore(request)
+            self._expose_for(request)
+            self._host.begin_anew(request["client"])
         else:
             self._answer(execution, request)
+
+    def _expose_for(self, request: dict) -> dict:
+        reply = self._host.expose(request)
+        if self._host.requires_shell_escape:
+            self._guard.install()
+        return reply
 
     def _fork(self, execution: int, request: dict) -> None:
         """Forks this kernel as often as asked. Each new one goes on here, too, and takes its own requests."""
@@ -141,7 +153,7 @@ class Kernel:
                     self._go_on_as_fork(*forked)
                     return
         except OSError as error:
-            content = {"type": "fork_reply", "status": "error", "ename": type(error).__name__, "evalue": str(error)}
+            content = {"type": "fork_reply", "status": "error", "ename": type(error).__name__, "evalue": describe_failure(error)}
         else:
             content = {"type": "fork_reply", "status": "ok"}
         self._channel.reply(execution, content)

@@ -5,6 +5,7 @@ descriptors 1 and 2, and reports how a kernel ended. A connection is a kernel's 
 kernel forks itself, and its fork comes forward here.
 """
 
+import errno
 import gc
 import json
 import os
@@ -132,7 +133,14 @@ class Zygote:
 
     def _fork(self, spec: KernelSpec, sock: socket.socket) -> None:
         child = Child(sock)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            name = errno.errorcode.get(error.errno or 0, "EAGAIN")
+            sock.send(frames.frame(frames.REFUSED, name.encode()))
+            child.leave_ends()
+            child.close()
+            return
         if pid == 0:
             status = 1
             try:

@@ -1,9 +1,7 @@
+import { endSandbox } from "./ending.ts";
 import type { FileWorkers } from "./file-workers.ts";
 import type { Kernels } from "./kernels.ts";
 import type { Owners } from "./owners.ts";
-
-/** Connections have so long to learn why they are closed. */
-const FAREWELL_MS = 200;
 
 /** Ends the agent, and with it the sandbox, when no cell has run for `idleTimeoutMs`; never while one runs, or files are transferred. */
 export function endWhenIdle(kernels: Kernels, files: FileWorkers, owners: Owners, idleTimeoutMs: number): void {
@@ -14,10 +12,7 @@ export function endWhenIdle(kernels: Kernels, files: FileWorkers, owners: Owners
       setTimeout(look, idleTimeoutMs - idleMs);
       return;
     }
-    const reason = `nothing ran in the container for ${idleTimeoutMs} ms (idleTimeoutMs)`;
-    kernels.close("container_culled", reason);
-    owners.tell({ type: "ending", reason });
-    setTimeout(() => process.exit(0), FAREWELL_MS);
+    endSandbox({ kernels, owners }, "container_culled", `nothing ran in the container for ${idleTimeoutMs} ms (idleTimeoutMs)`);
   };
   setTimeout(look, idleTimeoutMs);
 }

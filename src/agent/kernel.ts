@@ -7,6 +7,8 @@ import {
   HEADER_BYTES,
   writeSequence,
 } from "../protocol/frame.ts";
+import type { LifecycleMessage } from "../protocol/lifecycle.ts";
+import { KernelStartError } from "./bounds.ts";
 import { Escalation } from "./escalation.ts";
 import { describeExit } from "./exit.ts";
 import type { ExitStatus, KernelProcess, KernelProcessEvents } from "./kernel-process.ts";
@@ -170,7 +172,7 @@ export class Kernel {
       await this.start();
       this.output.emit({ type: "reset_reply" }, number, FrameFlag.last);
     } catch (error) {
-      if (!this.#closed) this.output.emit({ type: "kernel_start_failed", message: messageOf(error) }, number, FrameFlag.last);
+      if (!this.#closed) this.output.emit(startFailed(error), number, FrameFlag.last);
     }
     this.#resetting.delete(number);
     this.idleSince = Date.now();
@@ -196,7 +198,7 @@ export class Kernel {
       await this.start();
     } catch (error) {
       if (this.#closed || this.#current !== task) return;
-      this.output.emit({ type: "kernel_start_failed", message: messageOf(error) }, task.number, FrameFlag.last);
+      this.output.emit(startFailed(error), task.number, FrameFlag.last);
       this.#finish(task, true);
       return;
     }
@@ -309,6 +311,7 @@ export class Kernel {
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function startFailed(error: unknown): LifecycleMessage {
+  const message = error instanceof Error ? error.message : String(error);
+  return { type: "kernel_start_failed", message, bound: error instanceof KernelStartError ? error.bound : undefined };
 }

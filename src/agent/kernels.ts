@@ -1,5 +1,6 @@
 import type { WebSocket } from "ws";
 import type { KernelSpec } from "../protocol/requests.ts";
+import { explainStart } from "./bounds.ts";
 import { Connection } from "./connection.ts";
 import { Kernel, type StartProcess } from "./kernel.ts";
 import type { KernelProcess } from "./kernel-process.ts";
@@ -31,6 +32,10 @@ interface Entry {
   readonly leaving: Map<string, NodeJS.Timeout>;
   grace: NodeJS.Timeout | undefined;
   idle: NodeJS.Timeout | undefined;
+}
+
+async function explain(error: unknown): Promise<never> {
+  throw await explainStart(error);
 }
 
 /** All kernels of the sandbox, by id. */
@@ -121,7 +126,7 @@ export class Kernels {
 
   #create(id: string, terms: KernelTerms, first?: StartProcess): Entry {
     const env = { ...this.#spec.env, IPYBOX_KERNEL_ID: id };
-    const kernel = new Kernel(id, (events) => this.#zygote.fork({ ...this.#spec, env }, events));
+    const kernel = new Kernel(id, (events) => this.#zygote.fork({ ...this.#spec, env }, events).catch(explain));
     const started = kernel.start(first);
     const entry: Entry = { kernel, terms, clients: new Map(), leaving: new Map(), started, grace: undefined, idle: undefined };
     this.#entries.set(id, entry);

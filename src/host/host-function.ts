@@ -1,13 +1,13 @@
-import type { z } from "zod";
+import type * as z from "zod/v4/core";
 
 /** A JSON Schema, in any of its common drafts. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
-/** What describes a value: a zod schema, or a JSON Schema. */
-export type HostSchema = z.ZodType | JsonSchema;
+/** What describes a value: a schema of zod 4, or a JSON Schema. */
+export type HostSchema = z.$ZodType | JsonSchema;
 
 /** What a schema lets through: of zod its output type. */
-export type HostValue<Schema> = Schema extends z.ZodType ? z.output<Schema> : Readonly<Record<string, unknown>>;
+export type HostValue<Schema> = Schema extends z.$ZodType ? z.output<Schema> : Readonly<Record<string, unknown>>;
 
 /** What a host function is told beside its input. */
 export interface HostCallContext {

@@ -1,10 +1,14 @@
+import type { ExposeRequest } from "../protocol/requests.ts";
 import type { Exposure, HostCallable } from "./host-function.ts";
 
 /** All that a client exposes, by heading. */
 export class HostFunctions {
   readonly #exposures: Map<string, Exposure>;
+  /** Whether cells are kept from starting processes but by shell commands. */
+  readonly #requireShellEscape: boolean;
 
-  constructor(exposures: Iterable<readonly [string, Exposure]> = []) {
+  constructor(requireShellEscape = false, exposures: Iterable<readonly [string, Exposure]> = []) {
+    this.#requireShellEscape = requireShellEscape;
     this.#exposures = new Map(exposures);
   }
 
@@ -32,19 +36,21 @@ export class HostFunctions {
 
   /** The same, for the client of a fork: from then on the two differ. */
   copy(): HostFunctions {
-    return new HostFunctions(this.#exposures);
+    return new HostFunctions(this.#requireShellEscape, this.#exposures);
   }
 
+  /** Whether a kernel need not be told anything. */
   get empty(): boolean {
-    return this.#exposures.size === 0;
+    return this.#exposures.size === 0 && !this.#requireShellEscape;
   }
 
   /** What a kernel is told. */
-  content(): { readonly functions: readonly string[]; readonly modules: Readonly<Record<string, string>> } {
+  content(): Pick<ExposeRequest, "functions" | "modules" | "requireShellEscape"> {
     const exposures = [...this.#exposures.values()];
     return {
       functions: exposures.flatMap(({ functions }) => [...functions.keys()]),
       modules: Object.fromEntries(exposures.flatMap(({ modules }) => Object.entries(modules))),
+      requireShellEscape: this.#requireShellEscape,
     };
   }
 }

@@ -47,6 +47,7 @@ function moduleSource(functions: readonly PythonFunction[], isAsync: boolean): s
     ...hidden.map((name) => `\n_${name} = ${name}`),
     `\n__all__ = ${pythonLiteral([...names])}\n`,
     ...functions.map((one) => `\n${functionSource(one, isAsync, builtin)}`),
+    ...(isAsync ? [] : ["\nfrom . import aio as aio  # at the end: it is of use when this module is there\n"]),
   ].join("\n");
 }
 

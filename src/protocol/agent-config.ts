@@ -1,3 +1,5 @@
+import type { Bound } from "./lifecycle.ts";
+
 /**
  * What the SDK tells the agent of a new sandbox, over the agent's own port and before any kernel can
  * be started: so the values of `env` show in no argument list, environment or inspection.
@@ -10,6 +12,8 @@ export interface AgentConfig {
   readonly env: Readonly<Record<string, string>>;
   /** The agent ends when no cell has run for so long; null: never. */
   readonly idleTimeoutMs: number | null;
+  /** Whether the agent goes on without an owner's connection. */
+  readonly detached: boolean;
 }
 
 /**
@@ -23,6 +27,13 @@ export const AGENT_PORT = 8888;
 
 /** Where `GET` tells, without a token, whether kernels can be started: 200 or 503. */
 export const HEALTH_PATH = "/health";
+
+/** Why a connection is not made, as the JSON of the answer. */
+export interface Refusal {
+  readonly message: string;
+  /** What the sandbox has used up, if that is why. */
+  readonly bound?: Bound | undefined;
+}
 
 /** Where the `AgentConfig` is put, once; answered with 204 as soon as kernels can be started. */
 export const CONFIG_PATH = "/v1/config";

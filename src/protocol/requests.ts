@@ -74,10 +74,12 @@ export interface ExposeRequest {
   readonly execution: number;
   /** Who is called: the client's name, as in the kernel's URL. */
   readonly client: string;
-  /** Names that can be called. */
+  /** Names that can be called. `!` is asked before each shell command. */
   readonly functions: readonly string[];
   /** Python modules: dotted name → source. */
   readonly modules: Readonly<Record<string, string>>;
+  /** Cells may start processes by shell commands alone. */
+  readonly requireShellEscape: boolean;
 }
 
 /** Answers a `host_call_request`, by its number. */

@@ -19,6 +19,9 @@ const VALUES = [
 ];
 
 const TYPES = [
+  "ApprovalDecision",
+  "ApprovalHandler",
+  "ApprovalRequest",
   "AttachOptions",
   "BuildProgress",
   "ClearOutputEvent",
@@ -37,12 +40,17 @@ const TYPES = [
   "ExecutionEvent",
   "ExecutionImageOptions",
   "ForkOptions",
+  "HostCallContext",
+  "HostFunction",
+  "HostSchema",
+  "HostValue",
   "InputDetails",
   "InputHandler",
   "InputRequestEvent",
   "Inspection",
   "IpyboxErrorCode",
   "IpyboxErrorOptions",
+  "JsonSchema",
   "KernelDeath",
   "LateOutput",
   "MimeBundle",
