@@ -71,7 +71,8 @@ export class Control extends EventEmitter<EventMap> {
     try {
       const reply = await asked.reply.promise;
       if (reply.type === "error_reply") throw new IpyboxError("agent_failed", `The container's agent failed: ${reply.message}.`);
-      if (reply.type !== expected) throw new IpyboxError("protocol_violation", `The agent gave a ${reply.type}, not a ${expected}.`);
+      if (reply.type !== expected)
+        throw new IpyboxError("protocol_violation", `The agent gave a ${reply.type}, not a ${expected}.`);
       return reply as Extract<ControlReply, { type: Type }>;
     } finally {
       clearTimeout(timer);

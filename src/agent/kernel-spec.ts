@@ -15,7 +15,7 @@ const OWN_VARIABLES: ReadonlySet<string> = new Set([
 
 /** Checks what the SDK sends; throws a TypeError that names the field. */
 export function parseAgentConfig(text: string): AgentConfig {
-  const { uid, gid, env, idleTimeoutMs = null } = JSON.parse(text) as Partial<AgentConfig>;
+  const { uid, gid, env, idleTimeoutMs = null, diskBytes = null } = JSON.parse(text) as Partial<AgentConfig>;
   for (const [name, value] of Object.entries({ uid, gid })) {
     if (!Number.isInteger(value) || (value as number) < 1) throw new TypeError(`${name} must be a positive integer`);
   }
@@ -25,7 +25,10 @@ export function parseAgentConfig(text: string): AgentConfig {
   if (idleTimeoutMs !== null && !(Number.isFinite(idleTimeoutMs) && idleTimeoutMs > 0)) {
     throw new TypeError("idleTimeoutMs must be a positive number or null");
   }
-  return { uid: uid as number, gid: gid as number, env, idleTimeoutMs };
+  if (diskBytes !== null && !(Number.isSafeInteger(diskBytes) && diskBytes > 0)) {
+    throw new TypeError("diskBytes must be a positive integer or null");
+  }
+  return { uid: uid as number, gid: gid as number, env, idleTimeoutMs, diskBytes };
 }
 
 /** The process that kernels of this sandbox start in: the image's environment and what the caller adds. */

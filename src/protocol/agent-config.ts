@@ -10,6 +10,8 @@ export interface AgentConfig {
   readonly env: Readonly<Record<string, string>>;
   /** The agent ends when no cell has run for so long; null: never. */
   readonly idleTimeoutMs: number | null;
+  /** What kernels may write to the sandbox's own disk, in bytes; null for no bound. */
+  readonly diskBytes: number | null;
 }
 
 /**

@@ -20,6 +20,7 @@ import { connectDocker } from "./connect.ts";
 import { checkDaemon } from "./daemon.ts";
 import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoint.ts";
 import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
+import { createBounded, mayBoundDisk } from "./disk.ts";
 import { buildImage, findImage, importImage, pullImage } from "./images.ts";
 import { readLogs } from "./logs.ts";
 import { containerProfile } from "./profile.ts";
@@ -35,6 +36,7 @@ export class DockerEngine implements Engine {
   readonly isLocal: boolean;
   readonly #endpoint: Endpoint;
   readonly #docker: Docker;
+  #mayBoundDisk = false;
 
   /** @param dockerHost - As `DOCKER_HOST`; without it the environment and docker contexts decide. */
   constructor(dockerHost?: string) {
@@ -44,8 +46,10 @@ export class DockerEngine implements Engine {
     this.isLocal = isLocal(this.#endpoint);
   }
 
-  check(signal?: AbortSignal): Promise<EngineInfo> {
-    return checkDaemon(this.#docker, this.#endpoint, signal);
+  async check(signal?: AbortSignal): Promise<EngineInfo> {
+    const { engine, storage } = await checkDaemon(this.#docker, this.#endpoint, signal);
+    this.#mayBoundDisk = mayBoundDisk(storage);
+    return engine;
   }
 
   async hasImage(image: string, signal?: AbortSignal): Promise<boolean> {
@@ -74,7 +78,7 @@ export class DockerEngine implements Engine {
     const profile = containerProfile(spec, this.isLocal ? "127.0.0.1" : "0.0.0.0");
     try {
       const request = (abortSignal: AbortSignal): Promise<Docker.Container> =>
-        this.#docker.createContainer({ ...profile, ...abortable(abortSignal) });
+        this.#create({ ...profile, ...abortable(abortSignal) }, spec.diskBytes);
       const { id } = understood(what, await this.#ask(what, request, { timeoutMs }), "id");
       if (spec.files.length === 0) return id;
       const archive = await rootArchive(spec.files);
@@ -166,6 +170,11 @@ export class DockerEngine implements Engine {
       labels: container.Labels,
       ports: container.Ports.filter((port) => port.PublicPort !== undefined).map((port) => ({ host, port: port.PublicPort })),
     }));
+  }
+
+  #create(profile: Docker.ContainerCreateOptions, diskBytes: number | null): Promise<Docker.Container> {
+    if (diskBytes === null || !this.#mayBoundDisk) return this.#docker.createContainer(profile);
+    return createBounded(this.#docker, profile, diskBytes);
   }
 
   async #removeAll(labels: Readonly<Record<string, string>>): Promise<void> {
