@@ -5,6 +5,7 @@ import { WebSocketServer } from "ws";
 import { CONFIG_PATH, HEALTH_PATH } from "../protocol/agent-config.ts";
 import { CONTROL_PATH, MAX_CONTROL_BYTES } from "../protocol/control.ts";
 import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
+import { watchDisk } from "./disk.ts";
 import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
 import { endWhenIdle } from "./idle.ts";
 import { Kernels } from "./kernels.ts";
@@ -41,6 +42,7 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     try {
       const config = parseAgentConfig(await readBody(request));
       kernels = new Kernels(zygote, kernelSpec(config, process.env));
+      if (config.diskBytes !== null) watchDisk(kernels, { ...config, diskBytes: config.diskBytes });
       if (config.idleTimeoutMs !== null) endWhenIdle(kernels, owners, config.idleTimeoutMs);
     } catch (error) {
       response.writeHead(400).end(String(error));
