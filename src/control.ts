@@ -1,4 +1,5 @@
 import { EventEmitter } from "node:events";
+import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import WebSocket from "ws";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
@@ -30,6 +31,7 @@ export class Control extends EventEmitter<EventMap> {
   readonly #target: ControlTarget;
   readonly #asked = new Map<number, Asked>();
   #socket: WebSocket | undefined;
+  #wire: Socket | undefined;
   #next = 1;
   #alive = true;
   #closed = false;
@@ -99,6 +101,7 @@ export class Control extends EventEmitter<EventMap> {
       maxPayload: 64 * 1024 * 1024,
       handshakeTimeout: timeoutMs,
     });
+    socket.once("upgrade", ({ socket: wire }) => (this.#wire = wire));
     const abort = (): void => socket.terminate();
     signal?.addEventListener("abort", abort, { once: true });
     try {
@@ -120,7 +123,7 @@ export class Control extends EventEmitter<EventMap> {
     this.#socket = socket;
     this.#alive = true;
     socket.on("pong", () => (this.#alive = true));
-    socket.on("message", (data) => this.#receive(data.toString()));
+    socket.on("message", (data) => this.#receive((data as Buffer).toString()));
     socket.on("close", () => void this.#reconnect());
     this.#hold();
     for (const asked of this.#asked.values()) this.#send(asked);
@@ -164,9 +167,8 @@ export class Control extends EventEmitter<EventMap> {
 
   /** The connection keeps the process running only while something is asked for. */
   #hold(): void {
-    const wire = (this.#socket as unknown as { readonly _socket?: { ref(): void; unref(): void } } | undefined)?._socket;
-    if (this.#asked.size > 0) wire?.ref();
-    else wire?.unref();
+    if (this.#asked.size > 0) this.#wire?.ref();
+    else this.#wire?.unref();
   }
 }
 

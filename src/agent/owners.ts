@@ -25,7 +25,7 @@ export class Owners {
   /** Takes an owner's connection until it closes. */
   join(socket: WebSocket): void {
     this.#sockets.add(socket);
-    socket.on("message", (data) => void this.#answer(socket, String(data)));
+    socket.on("message", (data) => void this.#answer(socket, (data as Buffer).toString()));
     socket.on("error", () => socket.terminate());
     socket.on("close", () => this.#sockets.delete(socket));
   }

@@ -23,7 +23,7 @@ export interface Engine {
   create(spec: SandboxSpec, timeoutMs: number): Promise<string>;
   start(id: string, signal?: AbortSignal): Promise<void>;
   /** Where the agent's port of a running sandbox is reached. */
-  address(id: string, signal?: AbortSignal): Promise<SandboxAddress>;
+  address(id: string, signal?: AbortSignal): Promise<SandboxAddresses>;
   /** What is known of a sandbox, or undefined when there is none. */
   inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined>;
   /** The last lines that the sandbox's own processes (not cells) have logged. */
@@ -137,6 +137,11 @@ export interface SandboxTmpfs {
 export interface SandboxAddress {
   readonly host: string;
   readonly port: number;
+}
+
+export interface SandboxAddresses extends SandboxAddress {
+  /** The sandbox's own address, where this machine seems to be on its network. It may be somebody else's. */
+  readonly own?: SandboxAddress | undefined;
 }
 
 export interface SandboxState {

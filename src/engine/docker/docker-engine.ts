@@ -8,7 +8,7 @@ import type {
   EngineInfo,
   ImportRequest,
   PullOptions,
-  SandboxAddress,
+  SandboxAddresses,
   SandboxSpec,
   SandboxState,
   SandboxSummary,
@@ -23,6 +23,7 @@ import { createFailure, daemonMessage, startFailure, statusOf } from "./failures
 import { createBounded, mayBoundDisk } from "./disk.ts";
 import { buildImage, findImage, importImage, pullImage } from "./images.ts";
 import { readLogs } from "./logs.ts";
+import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
 
 /** How long the daemon may take to end and remove a container. */
@@ -101,7 +102,7 @@ export class DockerEngine implements Engine {
     });
   }
 
-  async address(id: string, signal?: AbortSignal): Promise<SandboxAddress> {
+  async address(id: string, signal?: AbortSignal): Promise<SandboxAddresses> {
     const container = this.#docker.getContainer(id);
     const what = `Container ${short(id)} can't be inspected`;
     const request = (abortSignal: AbortSignal): Promise<Docker.ContainerInspectInfo> => container.inspect(abortable(abortSignal));
@@ -114,7 +115,7 @@ export class DockerEngine implements Engine {
         details: { containerId: id, exitCode: found.State.ExitCode, running: found.State.Running },
       });
     }
-    return { host: publishedHost(this.#endpoint), port };
+    return { host: publishedHost(this.#endpoint), port, own: ownAddress(this.#endpoint, found) };
   }
 
   async inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined> {

@@ -26,7 +26,7 @@ def _(context):
     return expect("the share", quota.lstrip("-").isdigit() and int(quota) / int(period), context["cpus"])
 
 
-@probe("bounds", "pids", "processes and threads have their limit")
+@probe("bounds", "pids-limit", "processes and threads have their limit")
 def _(context):
     return expect("the limit", _cgroup("pids/pids.max", "pids.max"), str(context["pidsLimit"]))
 
