@@ -72,7 +72,7 @@ function bounds(spec: SandboxSpec): Docker.HostConfig {
       // Not 0, which a program that the host gives cores to ignores; below a page no core is made at all.
       ulimit("core", Math.max(spec.coreBytes, 1)),
       ulimit("memlock", 65_536),
-      ulimit("msgqueue", 819_200),
+      ulimit("msgqueue", 409_600),
       // No file can be larger than the disk it may use.
       ...(spec.diskBytes === null ? [] : [ulimit("fsize", spec.diskBytes)]),
     ],

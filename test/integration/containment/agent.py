@@ -84,13 +84,12 @@ def _(context):
 
 @probe("agent", "unix-sockets", "no Unix socket of the container's own processes can be reached, by path or by abstract name")
 def _(context):
-    for line in read("/proc/net/unix").splitlines()[1:]:
-        fields = line.split(None, 7)
-        if len(fields) < 8:
-            continue
-        name = "\0" + fields[7][1:] if fields[7].startswith("@") else fields[7]
+    names = [fields[7] for line in read("/proc/net/unix").splitlines()[1:] if len(fields := line.split(None, 7)) == 8]
+    # The zygote's has another name than the one that it was bound to.
+    for name in [*names, "/run/ipybox/zygote.sock", "/run/ipybox/plain-zygote.sock"]:
+        address = "\0" + name[1:] if name.startswith("@") else name
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            outcome = denied(repr(name), lambda c=client, n=name: c.connect(n), errno.EACCES, EPERM, errno.ENOENT)
+            outcome = denied(name, lambda c=client, a=address: c.connect(a), errno.EACCES, EPERM, errno.ENOENT)
         if outcome is not None:
             return outcome
     return None

@@ -59,7 +59,7 @@ def _(context):
 
 @probe("bounds", "message-queues", "message queues have their limit")
 def _(context):
-    return expect("the limit", resource.getrlimit(resource.RLIMIT_MSGQUEUE), (819_200, 819_200))
+    return expect("the limit", resource.getrlimit(resource.RLIMIT_MSGQUEUE), (409_600, 409_600))
 
 
 @probe("bounds", "file-size", "a file can't be larger than the disk")
