@@ -1,24 +1,27 @@
-"""What the users' processes have written to the sandbox's own disk: ``python3 -I -S disk_usage.py SINCE ENOUGH``.
+"""What the users' processes have written to the sandbox's own disk: ``python3 -I -S disk_usage.py SINCE ENOUGH SECONDS``.
 
 Runs once and ends, as the users' own user: the agent starts it, and root without its capabilities can't look
-into directories of others. Prints a line of JSON: ``bytes``, and ``written``, what each session (a kernel and what
-its cells have started) has ever written, by the id of its first process.
+into directories of others. Prints a line of JSON: ``bytes``; ``complete``, which is false when the walk ended
+before it was done, because it had found ``ENOUGH`` or taken ``SECONDS``; and ``written``, what each session (a kernel and what its cells have started) has ever written, by the id
+of its first process.
 
 A file is new when its inode has changed since the sandbox started (``SINCE``, a Unix time): nobody can set that time.
-What is deleted but still open counts as long as it is open. The walk ends as soon as it has found ``ENOUGH`` bytes.
+What is deleted but still open counts as long as it is open. Directories that are nested deeper than any path reaches
+are cut into pieces: an engine could not delete them.
 """
 
 import json
 import os
 import stat
 import sys
+import time
 
 #: Made with the image: what others than root can write to.
 _PLACES = "/opt/ipybox/writable"
 #: What a file takes at least, with its inode, and a further name of it.
 _FILE_BYTES = 4096
 _NAME_BYTES = 256
-#: No path reaches deeper; what does was made to hide.
+#: No path of a program reaches deeper.
 _MAX_DEPTH = 2048
 _BLOCK = 512
 
@@ -26,16 +29,18 @@ _BLOCK = 512
 class Usage:
     """Adds up files, each inode once."""
 
-    def __init__(self, since: float, enough: int) -> None:
+    def __init__(self, since: float, enough: int, seconds: float) -> None:
         self.bytes = 0
-        self._since = since
         self._enough = enough
+        self._since = since
+        self._deadline = time.monotonic() + seconds
         self._device = os.stat("/").st_dev
         self._links: set[int] = set()
+        self._pieces: list[str] = []
 
     @property
-    def is_enough(self) -> bool:
-        return self.bytes >= self._enough
+    def complete(self) -> bool:
+        return self.bytes < self._enough and time.monotonic() < self._deadline
 
     def add(self, status: os.stat_result) -> None:
         if status.st_ctime < self._since or status.st_dev != self._device:
@@ -62,19 +67,32 @@ class Usage:
         self.add(status)
         if not stat.S_ISDIR(status.st_mode):
             return
+        self._pieces = []
+        try:
+            top = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError:
+            return
+        self._walk_below(place, top)
+        for piece in self._pieces:  # grows meanwhile
+            self._walk_below(os.path.join(place, piece), top)
+        os.close(top)
+
+    def _walk_below(self, path: str, top: int) -> None:
         # Directories are gone into by their names, one after the other: a path may be too long to be said.
         stack: list[_Directory] = []
         try:
-            self._enter(place, None, stack)
-            while stack and not self.is_enough:
-                self._step(stack)
+            self._enter(path, None, stack)
+            while stack and self.complete:
+                self._step(stack, top)
         finally:
             for directory in reversed(stack):
                 directory.leave()
 
-    def _step(self, stack: "list[_Directory]") -> None:
+    def _step(self, stack: "list[_Directory]", top: int) -> None:
         directory = stack[-1]
         for entry in directory.entries:
+            if len(stack) == 1 and entry.name in self._pieces:
+                continue
             try:
                 status = entry.stat(follow_symlinks=False)
             except OSError:
@@ -84,9 +102,9 @@ class Usage:
                 if len(stack) < _MAX_DEPTH:
                     self._enter(entry.name, directory.descriptor, stack)
                 else:
-                    self.bytes = max(self.bytes, self._enough)
+                    self._cut(entry.name, directory.descriptor, top)
                 return
-            if self.is_enough:
+            if not self.complete:
                 return
         stack.pop().leave()
 
@@ -95,6 +113,14 @@ class Usage:
             stack.append(_Directory(name, parent))
         except OSError:
             pass  # gone meanwhile, or not the users'
+
+    def _cut(self, name: str, parent: int, top: int) -> None:
+        piece = f".deep-{os.getpid()}-{len(self._pieces)}"
+        try:
+            os.rename(name, piece, src_dir_fd=parent, dst_dir_fd=top)
+        except OSError:
+            return
+        self._pieces.append(piece)
 
 
 class _Directory:
@@ -144,17 +170,15 @@ def _add_deleted(usage: Usage, path: str) -> None:
         usage.add_deleted(status)
 
 
-def main(since: float, enough: int) -> None:
+def main(since: float, enough: int, seconds: float) -> None:
     os.nice(10)
-    usage = Usage(since, enough)
+    usage = Usage(since, enough, seconds)
     written = look_at_processes(usage)
     with open(_PLACES) as file:
         for place in file.read().splitlines():
-            if usage.is_enough:
-                break
             usage.walk(place)
-    print(json.dumps({"bytes": usage.bytes, "written": written}))
+    print(json.dumps({"bytes": usage.bytes, "complete": usage.complete, "written": written}))
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), int(sys.argv[2]))
+    main(float(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]))

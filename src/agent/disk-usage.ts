@@ -11,17 +11,28 @@ const SINCE = Date.now() / 1000;
 export interface DiskUsage {
   /** What is on the sandbox's own disk of it. */
   readonly bytes: number;
+  /** False when it is more: enough was seen, or the time was up. */
+  readonly complete: boolean;
   /** What each session has ever written, also to other disks, by the id of its first process. */
   readonly written: ReadonlyMap<number, number>;
 }
 
-/** Measures, as the users' own user: root without capabilities can't look everywhere. Stops at `enoughBytes`. */
-export function measureDiskUsage(user: { readonly uid: number; readonly gid: number }, enoughBytes: number): Promise<DiskUsage> {
+/** When to stop measuring. */
+export interface MeasureBounds {
+  readonly enoughBytes: number;
+  readonly seconds: number;
+}
+
+/** Measures, as the users' own user: root without capabilities can't look everywhere. */
+export function measureDiskUsage(
+  user: { readonly uid: number; readonly gid: number },
+  { enoughBytes, seconds }: MeasureBounds,
+): Promise<DiskUsage> {
   const [command, ...args] = COMMAND;
   return new Promise((resolve, reject) => {
     execFile(
       command,
-      [...args, String(SINCE), String(enoughBytes)],
+      [...args, String(SINCE), String(enoughBytes), String(seconds)],
       {
         uid: user.uid,
         gid: user.gid,
@@ -44,9 +55,9 @@ export function measureDiskUsage(user: { readonly uid: number; readonly gid: num
 }
 
 function readUsage(text: string): DiskUsage {
-  const { bytes, written } = JSON.parse(text) as { bytes: unknown; written: Record<string, unknown> };
+  const { bytes, complete, written } = JSON.parse(text) as Record<"bytes" | "complete", unknown> & { written: object };
   const sessions = Object.entries(written).map(([session, count]) => [Number(session), Number(count)] as const);
   const numbers = [bytes, ...sessions.flat()];
   if (!numbers.every((number) => Number.isSafeInteger(number))) throw new TypeError("not all are integers");
-  return { bytes: bytes as number, written: new Map(sessions) };
+  return { bytes: bytes as number, complete: complete === true, written: new Map(sessions) };
 }

@@ -19,8 +19,9 @@ const FILE_BYTES = 4096;
 /** Growth that is worth a look, and that ends a kernel once the disk is full. */
 const NOTABLE_BYTES = 1024 * 1024;
 
-/** Use is measured up to so many times the limit: beyond it, there must be room to tell whether it grows further. */
-const MEASURED = 2;
+/** To find out soon, measuring ends where it is clear; when nobody writes any more, it is done to the end. */
+const SOON = { seconds: 4 };
+const ALL = { enoughBytes: Number.MAX_SAFE_INTEGER, seconds: 30 };
 
 /** Whose disk is watched. */
 export interface DiskTerms {
@@ -40,7 +41,7 @@ export function watchDisk(kernels: Kernels, terms: DiskTerms): void {
 class DiskWatch {
   readonly #kernels: Kernels;
   readonly #terms: DiskTerms;
-  #usage: DiskUsage = { bytes: 0, written: new Map() };
+  #usage: DiskUsage = { bytes: 0, complete: true, written: new Map() };
   /** Use beyond which a kernel is ended; while the disk is full, a little more than the least that it was since. */
   #markBytes: number;
   /** Whether a kernel was just ended, and may have written until then. */
@@ -87,9 +88,9 @@ class DiskWatch {
     const startedAt = performance.now();
     const before = this.#usage;
     this.#room = await readRoom();
-    this.#usage = await measureDiskUsage(this.#terms, this.#terms.diskBytes * MEASURED);
+    this.#usage = await measureDiskUsage(this.#terms, this.#settling ? ALL : { ...SOON, enoughBytes: this.#terms.diskBytes * 2 });
     this.#measuredAt = performance.now();
-    this.#rest((this.#measuredAt - startedAt) * REST);
+    this.#rest(Math.min((this.#measuredAt - startedAt) * REST, BUSY_MS));
     await this.#judge(before);
   }
 
@@ -100,8 +101,9 @@ class DiskWatch {
     const settling = this.#settling;
     this.#settling = false;
     const writer = mostWritten(before, this.#usage);
-    const beyondMeasure = bytes >= diskBytes * MEASURED && writer.bytes > NOTABLE_BYTES;
-    if (bytes <= diskBytes) {
+    // What can't be counted any more is too much, as long as somebody adds to it.
+    const beyondMeasure = !this.#usage.complete && writer.bytes > NOTABLE_BYTES;
+    if (bytes <= diskBytes && !beyondMeasure) {
       this.#markBytes = diskBytes;
     } else if (settling) {
       this.#markBytes = bytes + NOTABLE_BYTES;
