@@ -16,6 +16,9 @@ const REST = 10;
 /** What a file counts at least. */
 const FILE_BYTES = 4096;
 
+/** How long what was ended may take to be gone. */
+const SETTLE_MS = 300;
+
 /** Growth that is worth a look, and that ends a kernel once the disk is full. */
 const NOTABLE_BYTES = 1024 * 1024;
 
@@ -110,6 +113,7 @@ class DiskWatch {
     } else if (bytes > this.#markBytes || beyondMeasure) {
       this.#settling = true;
       await this.#end(writer);
+      this.#rest(SETTLE_MS);
     } else {
       this.#markBytes = Math.min(this.#markBytes, bytes + NOTABLE_BYTES);
     }

@@ -42,7 +42,8 @@ export async function containerOptions(flags: ContainerFlags): Promise<Execution
   };
 }
 
-function readTag(text: string): string {
+/** `--tag` */
+export function readTag(text: string): string {
   try {
     fullImageName(text, "--tag");
     return text;

@@ -1,3 +1,5 @@
+import type { Finding } from "./doctor.ts";
+
 /**
  * What the SDK needs of whatever runs sandboxes. Docker is the first engine (`./docker/`);
  * its words stay there. Errors are `IpyboxError`s with the codes `daemon_*`, `engine_failed`,
@@ -10,6 +12,8 @@ export interface Engine {
   readonly isLocal: boolean;
   /** Makes sure that the engine answers, within 5 s. */
   check(signal?: AbortSignal): Promise<EngineInfo>;
+  /** Looks at how well the engine confines sandboxes. */
+  examine(signal?: AbortSignal): Promise<readonly Finding[]>;
   hasImage(image: string, signal?: AbortSignal): Promise<boolean>;
   pullImage(image: string, options: PullOptions): Promise<void>;
   /** Makes an image of a root file system, to build others on. */

@@ -202,7 +202,9 @@ describe("a read-only root", () => {
       "print(os.getcwd())",
     ].join("\n");
     expect((await client.execute(code)).text).toBe("/app");
-    expect((await client.execute("!pip install --no-index /venv 2>&1 | tail -1; touch /venv/x")).text).toContain("Read-only file system");
+    expect((await client.execute("!pip install --no-index /venv 2>&1 | tail -1; touch /venv/x")).text).toContain(
+      "Read-only file system",
+    );
   });
 
   it("can import and run what the image has, and start programs", async () => {

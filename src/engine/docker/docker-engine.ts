@@ -13,11 +13,13 @@ import type {
   SandboxState,
   SandboxSummary,
 } from "../engine.ts";
+import type { Finding } from "../doctor.ts";
 import { abortable } from "./abortable.ts";
 import { rootArchive } from "./archive.ts";
 import { ANSWER_MS, ask, type AskOptions, understood } from "./ask.ts";
 import { connectDocker } from "./connect.ts";
 import { checkDaemon } from "./daemon.ts";
+import { examineDaemon } from "./doctor/examine.ts";
 import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoint.ts";
 import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
 import { createBounded, mayBoundDisk } from "./disk.ts";
@@ -51,6 +53,10 @@ export class DockerEngine implements Engine {
     const { engine, storage } = await checkDaemon(this.#docker, this.#endpoint, signal);
     this.#mayBoundDisk = mayBoundDisk(storage);
     return engine;
+  }
+
+  examine(signal?: AbortSignal): Promise<readonly Finding[]> {
+    return examineDaemon(this.#docker, this.#endpoint, signal);
   }
 
   async hasImage(image: string, signal?: AbortSignal): Promise<boolean> {
