@@ -14,6 +14,7 @@ test("the verbs", () => {
       "build",
       "ls",
       "cleanup",
+      "doctor",
     ]
   `);
 });
@@ -36,6 +37,8 @@ test("ipybox --help", () => {
       build [options]       Build an image for containers
       ls [options]          List the containers that ipybox has started
       cleanup [options]     Remove the containers that ipybox has started, running ones too
+      doctor [options]      Examine the Docker daemon: what confines containers, what is missing, and
+                            how to mend it
       help [command]        display help for command
     "
   `);

@@ -23,7 +23,7 @@ import { examineDaemon } from "./doctor/examine.ts";
 import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoint.ts";
 import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
 import { createBounded, mayBoundDisk } from "./disk.ts";
-import { buildImage, findImage, importImage, pullImage } from "./images.ts";
+import { buildImage, findImage, importImage, pullImage, refuseVolumes } from "./images.ts";
 import { readLogs } from "./logs.ts";
 import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
@@ -63,7 +63,8 @@ export class DockerEngine implements Engine {
     const what = `Image ${image} can't be looked up`;
     const options = { signal, timeoutMs: ANSWER_MS };
     const found = await this.#ask(what, (abortSignal) => findImage(this.#docker, image, abortSignal), options);
-    return found !== undefined && understood(what, found, "Id") === found;
+    if (found !== undefined) refuseVolumes(image, understood(what, found, "Id"));
+    return found !== undefined;
   }
 
   pullImage(image: string, options: PullOptions): Promise<void> {
