@@ -2,8 +2,11 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { parseBinds } from "./binds.ts";
 import { Control } from "./control.ts";
 import { isAgentAt } from "./direct-address.ts";
-import type { Engine, SandboxAddress, SandboxAddresses } from "./engine/engine.ts";
-import { IpyboxError } from "./errors.ts";
+import type { Engine, SandboxAddress, SandboxAddresses, SandboxLog } from "./engine/engine.ts";
+import { ContainerDiedError, IpyboxError } from "./errors.ts";
+import { FileChannels } from "./files/file-channels.ts";
+import { Files } from "./files/files.ts";
+import { guard, type Guard } from "./guard.ts";
 import { fullImageName } from "./image-reference.ts";
 import { abortAfter } from "./internal/abort-after.ts";
 import { DEFAULTS, parseContainerOptions, type ExecutionContainerOptions } from "./options.ts";
@@ -11,6 +14,7 @@ import { ensureImage } from "./pull.ts";
 import { configureAgent } from "./readiness.ts";
 import { removeRuntimeEntry, saveRuntimeEntry } from "./runtime-dir.ts";
 import { agentConfig, sandboxSpec } from "./sandbox-spec.ts";
+import { findAgent } from "./target.ts";
 
 /** A container that runs, and all that is needed to reach and remove it. */
 interface Running {
@@ -20,6 +24,9 @@ interface Running {
   readonly address: SandboxAddress;
   /** The owner's connection to the agent. */
   readonly control: Control;
+  readonly guard: Guard;
+  readonly fileChannels: FileChannels;
+  readonly files: Files;
 }
 
 /** A start that is under way or done. */
@@ -87,6 +94,11 @@ export class ExecutionContainer {
     return this.#require("id").id;
   }
 
+  /** The container's files. Throws `invalid_state` before `run()` and after `kill()`. */
+  get files(): Files {
+    return this.#require("files").files;
+  }
+
   /**
    * Starts the container and resolves once code can be executed. Does nothing if it runs already.
    * If anything fails, nothing is left behind.
@@ -127,7 +139,7 @@ export class ExecutionContainer {
   }
 
   async #start(signal: AbortSignal): Promise<Running> {
-    const { dockerHost, showPullProgress = true, startTimeoutMs = DEFAULTS.startTimeoutMs } = this.#options;
+    const { dockerHost, showPullProgress = true, startTimeoutMs = DEFAULTS.startTimeoutMs, detached = false } = this.#options;
     signal.throwIfAborted();
     // dockerode takes 100 ms to load: only when it is used.
     const { DockerEngine } = await import("./engine/docker/docker-engine.ts");
@@ -136,30 +148,39 @@ export class ExecutionContainer {
     const session = { id: randomUUID(), token: randomBytes(32).toString("base64url") };
     const spec = await sandboxSpec(this.#options, session, engine, info);
     await ensureImage(engine, spec.image, { showProgress: showPullProgress, signal });
-    const id = await engine.create(spec, startTimeoutMs);
+    const watch = guard(session.id, dockerHost);
+    const id = await engine.create(spec, startTimeoutMs).catch((error: unknown) => {
+      watch.dismiss();
+      throw error;
+    });
+    let log: SandboxLog | undefined;
     let address: SandboxAddresses | undefined;
     try {
       const inTime = AbortSignal.any([signal, abortAfter(startTimeoutMs, () => notStarted(id, startTimeoutMs))]);
+      log = await engine.watchLog(id, inTime);
       await engine.start(id, inTime);
       address = await engine.address(id, inTime);
-      const { host, port } = address;
-      const entry = { token: session.token, containerId: id, dockerHost: engine.url };
+      const { host, port, own } = address;
+      const { token } = session;
+      const entry = { token, containerId: id, session: session.id, dockerHost: engine.url };
       await saveRuntimeEntry(host, port, entry);
       await configureAgent(
         engine,
-        { id, address, token: session.token, config: agentConfig(this.#options) },
+        { id, address, token, log, config: agentConfig(this.#options) },
         { timeoutMs: startTimeoutMs, signal },
       );
-      const { token } = session;
       const control = await Control.open({ ...address, token }, { timeoutMs: startTimeoutMs, signal: inTime });
-      const { own } = address;
       if (own !== undefined && (await isAgentAt(own, token))) await saveRuntimeEntry(host, port, { ...entry, direct: own });
-      return { engine, id, token: session.token, address, control };
+      if (detached) watch.dismiss();
+      const fileChannels = new FileChannels(await findAgent({ host, port, token }), DEFAULTS.connectTimeoutMs);
+      return { engine, id, token, address, control, guard: watch, fileChannels, files: new Files(fileChannels) };
     } catch (error) {
-      const [cleanup] = await Promise.allSettled([discard(engine, id, address)]);
+      const [cleanup] = await Promise.allSettled([discard({ engine, id, address, guard: watch })]);
       if (cleanup.status === "fulfilled") throw error;
       const errors = [error, cleanup.reason];
       throw new AggregateError(errors, errors.map(messageOf).join(" And then: "), { cause: error });
+    } finally {
+      log?.close();
     }
   }
 
@@ -173,7 +194,8 @@ export class ExecutionContainer {
     this.#killed = true;
     if (running !== undefined) {
       running.control.close();
-      await discard(running.engine, running.id, running.address);
+      running.fileChannels.close(new ContainerDiedError("it was killed"));
+      await discard(running);
     }
     this.#life = undefined;
   }
@@ -186,14 +208,18 @@ export class ExecutionContainer {
   }
 }
 
+/** What there is of a container that is to go. */
+type Remains = Pick<Running, "engine" | "id" | "guard"> & { readonly address: SandboxAddress | undefined };
+
 /** Removes a container and what is stored of it; the one even if the other fails. */
-async function discard(engine: Engine, id: string, address: SandboxAddress | undefined): Promise<void> {
+async function discard({ engine, id, address, guard }: Remains): Promise<void> {
   const entry = address === undefined ? undefined : removeRuntimeEntry(address.host, address.port, id);
   const failures = (await Promise.allSettled([engine.remove(id), entry])).flatMap((step) =>
     step.status === "rejected" ? [step.reason as unknown] : [],
   );
   if (failures.length > 1) throw new AggregateError(failures, failures.map(messageOf).join(" "));
   if (failures.length === 1) throw failures[0];
+  guard.dismiss();
 }
 
 function notStarted(id: string, timeoutMs: number): IpyboxError {

@@ -39,6 +39,12 @@ export const DEFAULTS: {
   readonly maxOutputBytes: number;
   /** How long a kernel lives after its last client has vanished. */
   readonly gracePeriodMs: number;
+  /** How long a container may give no sign of life while it works on files. */
+  readonly fileTimeoutMs: number;
+  /** How long a file may be that is read as a whole. */
+  readonly maxReadBytes: number;
+  /** How many entries a list may have. */
+  readonly maxListEntries: number;
 } = {
   tag: "gradion-ai/ipybox",
   memoryBytes: 2048 * MIB,
@@ -56,6 +62,9 @@ export const DEFAULTS: {
   timeoutMs: 120_000,
   maxOutputBytes: 16 * MIB,
   gracePeriodMs: 60_000,
+  fileTimeoutMs: 30_000,
+  maxReadBytes: 256 * MIB,
+  maxListEntries: 100_000,
 };
 
 /** Whose rights cells have. Neither may be 0. */
@@ -116,6 +125,11 @@ export interface ExecutionContainerOptions {
   readonly startTimeoutMs?: number | undefined;
   /** Ends the container, and removes it, when no cell has run in it for so long, in milliseconds. Default: never. */
   readonly idleTimeoutMs?: number | undefined;
+  /**
+   * Whether the container stays when this process ends. Default false: without its owner it ends by itself, within
+   * half a minute.
+   */
+  readonly detached?: boolean | undefined;
   /** Widens the sandbox: system calls that cells may make besides the usual ones, for instance `ptrace` for a debugger. */
   readonly dangerouslyAllowSyscalls?: readonly string[] | undefined;
   /** Widens the sandbox: no filter for system calls at all. Default false. */
@@ -155,6 +169,7 @@ const schema: z.ZodObject = z.strictObject({
   dockerHost: text.optional(),
   startTimeoutMs: z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more" }).optional(),
   idleTimeoutMs: z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more" }).optional(),
+  detached: flag.optional(),
   dangerouslyAllowSyscalls: z.array(syscall, { error: "must be an array of names of system calls" }).optional(),
   dangerouslyDisableSeccomp: flag.optional(),
   dangerouslyAllowBinds: flag.optional(),

@@ -12,7 +12,7 @@ import { proxySettings } from "./proxies.ts";
 
 /** Labels of a container. Nothing without the first is ever touched. */
 export const CONTAINER_LABEL = "ipybox.container";
-const SESSION_LABEL = "ipybox.session";
+export const SESSION_LABEL = "ipybox.session";
 export const IMAGE_LABEL = "ipybox.tag";
 export const OWNER_LABEL = "ipybox.owner";
 export const CREATED_LABEL = "ipybox.created";
@@ -55,7 +55,7 @@ export async function sandboxSpec(
       [CREATED_LABEL]: new Date().toISOString(),
     },
     port: options.port,
-    removeAtEnd: options.idleTimeoutMs !== undefined,
+    removeAtEnd: options.detached !== true || options.idleTimeoutMs !== undefined,
     memoryBytes,
     cpus: options.cpus ?? Math.min(DEFAULTS.cpus, info.cpus),
     pidsLimit: options.pidsLimit ?? DEFAULTS.pidsLimit,
@@ -92,11 +92,10 @@ function checkRuntime(runtime: string | undefined, { runtimes }: EngineInfo): vo
 
 /** What the agent of that start has to know. */
 export function agentConfig(options: ExecutionContainerOptions): AgentConfig {
-  const idleTimeoutMs = options.idleTimeoutMs ?? null;
-  const env = { ...proxySettings(), ...options.env };
+  const { user = callerUser(), env, idleTimeoutMs = null, detached = false } = options;
   // In memory, the directories have sizes of their own.
   const diskBytes = options.readonlyRoot === true ? null : diskBound(options);
-  return { ...(options.user ?? callerUser()), env, idleTimeoutMs, diskBytes };
+  return { ...user, env: { ...proxySettings(), ...env }, idleTimeoutMs, detached, diskBytes };
 }
 
 async function certificateFiles(paths: readonly string[]): Promise<readonly SandboxFile[]> {

@@ -9,6 +9,8 @@ import type {
   ImportRequest,
   PullOptions,
   SandboxAddresses,
+  SandboxEnding,
+  SandboxLog,
   SandboxSpec,
   SandboxState,
   SandboxSummary,
@@ -21,10 +23,11 @@ import { connectDocker } from "./connect.ts";
 import { checkDaemon } from "./daemon.ts";
 import { examineDaemon } from "./doctor/examine.ts";
 import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoint.ts";
+import { readEnding } from "./ending.ts";
 import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
 import { createBounded, mayBoundDisk } from "./disk.ts";
 import { buildImage, findImage, importImage, pullImage, refuseVolumes } from "./images.ts";
-import { readLogs } from "./logs.ts";
+import { watchLog } from "./logs.ts";
 import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
 
@@ -112,8 +115,10 @@ export class DockerEngine implements Engine {
   async address(id: string, signal?: AbortSignal): Promise<SandboxAddresses> {
     const container = this.#docker.getContainer(id);
     const what = `Container ${short(id)} can't be inspected`;
-    const request = (abortSignal: AbortSignal): Promise<Docker.ContainerInspectInfo> => container.inspect(abortable(abortSignal));
+    const request = (abortSignal: AbortSignal): Promise<Docker.ContainerInspectInfo | undefined> =>
+      container.inspect(abortable(abortSignal)).catch(undefinedIfMissing);
     const answer = await this.#ask(what, request, { signal, timeoutMs: ANSWER_MS });
+    if (answer === undefined) throw await this.#endedEarly(id, signal);
     const found = understood(what, answer, "State", "NetworkSettings");
     const port = Number(found.NetworkSettings.Ports[`${AGENT_PORT}/tcp`]?.[0]?.HostPort);
     if (!Number.isInteger(port) || port === 0) {
@@ -143,9 +148,14 @@ export class DockerEngine implements Engine {
     };
   }
 
-  logs(id: string, lines: number): Promise<string> {
-    const request = (): Promise<string> => readLogs(this.#docker.getContainer(id), lines);
-    return this.#ask(`The log of container ${short(id)} can't be read`, request, { timeoutMs: ANSWER_MS });
+  ending(id: string, signal?: AbortSignal): Promise<SandboxEnding | undefined> {
+    const request = (abortSignal: AbortSignal): Promise<SandboxEnding | undefined> => readEnding(this.#docker, id, abortSignal);
+    return this.#ask(`The end of container ${short(id)} can't be looked up`, request, { signal, timeoutMs: ANSWER_MS });
+  }
+
+  watchLog(id: string, signal?: AbortSignal): Promise<SandboxLog> {
+    const request = (): Promise<SandboxLog> => watchLog(this.#docker.getContainer(id));
+    return this.#ask(`The log of container ${short(id)} can't be read`, request, { signal, timeoutMs: ANSWER_MS });
   }
 
   async remove(id: string): Promise<void> {
@@ -183,6 +193,15 @@ export class DockerEngine implements Engine {
   #create(profile: Docker.ContainerCreateOptions, diskBytes: number | null): Promise<Docker.Container> {
     if (diskBytes === null || !this.#mayBoundDisk) return this.#docker.createContainer(profile);
     return createBounded(this.#docker, profile, diskBytes);
+  }
+
+  /** The error for a container that is gone though it was just started. */
+  async #endedEarly(id: string, signal: AbortSignal | undefined): Promise<IpyboxError> {
+    const ending = await this.ending(id, signal).catch(() => undefined);
+    const reason = ending === undefined ? "it was removed" : `it ended with status ${ending.exitCode}`;
+    return new IpyboxError("container_start_failed", `Container ${short(id)} publishes no port: ${reason}.`, {
+      details: { containerId: id, exitCode: ending?.exitCode, running: false },
+    });
   }
 
   async #removeAll(labels: Readonly<Record<string, string>>): Promise<void> {
