@@ -5,8 +5,10 @@ import type { Engine, SandboxAddress } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { fullImageName } from "./image-reference.ts";
 import { abortAfter } from "./internal/abort-after.ts";
-import { DEFAULTS, parseContainerOptions, type ExecutionContainerOptions } from "./options.ts";
+import { DEFAULTS, type ExecutionContainerOptions, parseContainerOptions, parseNetworkPolicy } from "./options.ts";
 import { ensureImage } from "./pull.ts";
+import { ContainerNetwork, holdPolicy } from "./container-network.ts";
+import { type NetworkPolicy, readPolicy } from "./network/policy.ts";
 import { configureAgent } from "./readiness.ts";
 import { removeRuntimeEntry, saveRuntimeEntry } from "./runtime-dir.ts";
 import { agentConfig, sandboxSpec } from "./sandbox-spec.ts";
@@ -19,6 +21,7 @@ interface Running {
   readonly address: SandboxAddress;
   /** The owner's connection to the agent. */
   readonly control: Control;
+  readonly network: ContainerNetwork;
 }
 
 /** A start that is under way or done. */
@@ -90,8 +93,8 @@ export class ExecutionContainer {
    * Starts the container and resolves once code can be executed. Does nothing if it runs already.
    * If anything fails, nothing is left behind.
    *
-   * @throws IpyboxError `image_not_found`, `port_taken`, `bind_failed`, `container_start_failed`, `daemon_unreachable`,
-   * `daemon_permission`, `daemon_too_old`; the reason of `signal` once that aborts.
+   * @throws IpyboxError `image_not_found`, `port_taken`, `bind_failed`, `network_failed`, `container_start_failed`,
+   * `daemon_unreachable`, `daemon_permission`, `daemon_too_old`; the reason of `signal` once that aborts.
    */
   async run(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     await this.#killing;
@@ -105,6 +108,18 @@ export class ExecutionContainer {
       this.#killing = undefined;
     });
     await this.#killing;
+  }
+
+  /**
+   * Changes what cells may reach, those that run included: open connections that the new policy denies are cut within a second.
+   * Resolves once it holds. If it fails, the policy before holds on.
+   *
+   * @throws IpyboxError `invalid_option` for a bad policy, `invalid_state` before `run()` and after `kill()`, `network_failed`,
+   * `agent_failed`, `connection_lost`, `daemon_unreachable`; ContainerDiedError when it is killed meanwhile; the reason of `signal`.
+   */
+  async setNetwork(policy: NetworkPolicy, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const checked = parseNetworkPolicy(policy, "ExecutionContainer.setNetwork");
+    await this.#require("setNetwork").network.set(checked, options.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -137,19 +152,31 @@ export class ExecutionContainer {
     await ensureImage(engine, spec.image, { showProgress: showPullProgress, signal });
     const id = await engine.create(spec, startTimeoutMs);
     let address: SandboxAddress | undefined;
+    let held: Promise<void> | undefined;
     try {
       const inTime = AbortSignal.any([signal, abortAfter(startTimeoutMs, () => notStarted(id, startTimeoutMs))]);
-      await engine.start(id, inTime);
+      const policy = readPolicy(this.#options.network ?? DEFAULTS.network);
+      const policied = { id, image: spec.image, labels: spec.labels };
+      const started = engine.start(id, inTime);
+      held = holdPolicy(engine, policied, policy, { after: started, timeoutMs: startTimeoutMs, signal: inTime });
+      held.catch(() => undefined); // awaited below, unless the start fails
+      await started;
       address = await engine.address(id, inTime);
       await saveRuntimeEntry(address.host, address.port, { token: session.token, containerId: id, dockerHost: engine.url });
+      // Only an agent that is configured starts kernels.
+      await held;
       await configureAgent(
         engine,
         { id, address, token: session.token, config: agentConfig(this.#options) },
         { timeoutMs: startTimeoutMs, signal },
       );
       const control = await Control.open({ ...address, token: session.token }, { timeoutMs: startTimeoutMs, signal: inTime });
-      return { engine, id, token: session.token, address, control };
+      const { onDenied } = this.#options;
+      if (onDenied !== undefined) control.on("denied", ({ denials }) => denials.forEach(onDenied));
+      const network = new ContainerNetwork(engine, policied, control, policy);
+      return { engine, id, token: session.token, address, control, network };
     } catch (error) {
+      await held?.catch(() => undefined);
       const [cleanup] = await Promise.allSettled([discard(engine, id, address)]);
       if (cleanup.status === "fulfilled") throw error;
       const errors = [error, cleanup.reason];

@@ -1,7 +1,7 @@
 import type { Engine, SandboxSummary } from "./engine/engine.ts";
 import { fullImageName } from "./image-reference.ts";
 import { removeRuntimeEntry } from "./runtime-dir.ts";
-import { CONTAINER_LABEL, CREATED_LABEL, IMAGE_LABEL, OWNER_LABEL } from "./sandbox-spec.ts";
+import { CONTAINER_LABEL, CREATED_LABEL, HELPER_LABEL, IMAGE_LABEL, OWNER_LABEL } from "./sandbox-spec.ts";
 
 /** A container that some process has started through this package. */
 export interface ContainerInfo {
@@ -27,7 +27,7 @@ export interface ContainerFilter {
 
 /** Lists the containers of this package, whoever started them. */
 export async function listContainers(filter: ContainerFilter = {}): Promise<readonly ContainerInfo[]> {
-  return (await find(await openEngine(filter), filter)).map(describe);
+  return (await find(await openEngine(filter), filter)).filter(isContainer).map(describe);
 }
 
 /** Removes containers of this package, running or not, and gives those that are gone. No other is touched. */
@@ -42,7 +42,7 @@ export async function removeContainers(filter: ContainerFilter = {}): Promise<re
       `${failures.length} of ${found.length} containers can't be removed: ${String(failures[0])}`,
     );
   }
-  return found.map(describe);
+  return found.filter(isContainer).map(describe);
 }
 
 async function remove(engine: Engine, { id, ports }: SandboxSummary): Promise<void> {
@@ -55,6 +55,11 @@ function find(engine: Engine, { image }: ContainerFilter): Promise<readonly Sand
     [CONTAINER_LABEL]: "1",
     ...(image === undefined ? {} : { [IMAGE_LABEL]: fullImageName(image, "image") }),
   });
+}
+
+/** Whether it runs cells. What helps another container is removed as well, but is nobody's business. */
+function isContainer({ labels }: SandboxSummary): boolean {
+  return labels[HELPER_LABEL] === undefined;
 }
 
 function describe({ id, image, running, createdAt, labels, ports }: SandboxSummary): ContainerInfo {

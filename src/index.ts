@@ -31,6 +31,8 @@ export type { Completeness, Completion, Inspection } from "./introspection.ts";
 export type { LateOutput } from "./late-output.ts";
 export { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 export type { DisplayOutput, ErrorOutput, Output, ResultOutput, StreamOutput } from "./outputs.ts";
+export type { NetworkPolicy } from "./network/policy.ts";
+export type { DeniedEvent } from "./protocol/control.ts";
 export type { Variable } from "./protocol/answers.ts";
 export type {
   ClearOutputEvent,

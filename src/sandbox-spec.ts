@@ -6,6 +6,7 @@ import { callerUser } from "./caller.ts";
 import type { Engine, EngineInfo, SandboxFile, SandboxSpec } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { fullImageName } from "./image-reference.ts";
+import { canonicalPolicy, readPolicy } from "./network/policy.ts";
 import { DEFAULTS, type ExecutionContainerOptions } from "./options.ts";
 import { type AgentConfig, TOKEN_HASH_VARIABLE } from "./protocol/agent-config.ts";
 import { proxySettings } from "./proxies.ts";
@@ -16,6 +17,8 @@ const SESSION_LABEL = "ipybox.session";
 export const IMAGE_LABEL = "ipybox.tag";
 export const OWNER_LABEL = "ipybox.owner";
 export const CREATED_LABEL = "ipybox.created";
+/** Besides, on a container that does something for another one and ends. */
+export const HELPER_LABEL = "ipybox.helper";
 
 /** One start of one container. */
 export interface Session {
@@ -62,7 +65,8 @@ export async function sandboxSpec(
 /** What the agent of that start has to know. */
 export function agentConfig(options: ExecutionContainerOptions): AgentConfig {
   const idleTimeoutMs = options.idleTimeoutMs ?? null;
-  return { ...(options.user ?? callerUser()), env: { ...proxySettings(), ...options.env }, idleTimeoutMs };
+  const network = canonicalPolicy(readPolicy(options.network ?? DEFAULTS.network));
+  return { ...(options.user ?? callerUser()), env: options.env ?? {}, proxies: proxySettings(), network, idleTimeoutMs };
 }
 
 async function certificateFiles(paths: readonly string[]): Promise<readonly SandboxFile[]> {

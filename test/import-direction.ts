@@ -15,15 +15,17 @@ interface Layer {
   readonly packages?: readonly string[];
 }
 
-/** `cli, mcp → index → container, client, … → engine, protocol → internal`; `agent → protocol, internal`. */
+/** `cli, mcp → index → container, client, … → engine, network, protocol → internal`; `agent → network, protocol, internal`. */
 const LAYERS: Readonly<Record<string, Layer>> = {
-  cli: { layers: ["index", "root", "engine", "protocol", "internal"] },
-  mcp: { layers: ["index", "root", "engine", "protocol", "internal"] },
-  index: { layers: ["root", "engine", "protocol", "internal"] },
-  root: { layers: ["engine", "protocol", "internal"] },
+  cli: { layers: ["index", "root", "engine", "network", "protocol", "internal"] },
+  mcp: { layers: ["index", "root", "engine", "network", "protocol", "internal"] },
+  index: { layers: ["root", "engine", "network", "protocol", "internal"] },
+  root: { layers: ["engine", "network", "protocol", "internal"] },
   // Errors are one vocabulary for all of the SDK.
   engine: { layers: ["protocol", "internal"], files: ["errors.ts"] },
-  agent: { layers: ["protocol", "internal"], packages: ["ws"] },
+  agent: { layers: ["network", "protocol", "internal"], packages: ["ws"] },
+  // What a policy means: agent and SDK decide alike.
+  network: { layers: ["internal"], packages: [] },
   protocol: { layers: ["internal"], packages: ["zod"] },
   internal: { layers: [], packages: [] },
 };

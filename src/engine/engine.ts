@@ -1,7 +1,7 @@
 /**
  * What the SDK needs of whatever runs sandboxes. Docker is the first engine (`./docker/`);
  * its words stay there. Errors are `IpyboxError`s with the codes `daemon_*`, `engine_failed`,
- * `image_*`, `port_taken`, `bind_failed` and `container_start_failed`.
+ * `image_*`, `port_taken`, `bind_failed`, `network_failed` and `container_start_failed`.
  */
 export interface Engine {
   /** The engine's address, as the user has set it. */
@@ -24,6 +24,11 @@ export interface Engine {
   start(id: string, signal?: AbortSignal): Promise<void>;
   /** Where the agent's port of a running sandbox is reached. */
   address(id: string, signal?: AbortSignal): Promise<SandboxAddress>;
+  /**
+   * Changes what a sandbox's network lets through, from outside of the sandbox; resolves once that holds. Nothing but the
+   * change is left behind, however it ends.
+   */
+  changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<void>;
   /** What is known of a sandbox, or undefined when there is none. */
   inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined>;
   /** The last lines that the sandbox's own processes (not cells) have logged. */
@@ -110,6 +115,22 @@ export interface SandboxSpec {
   readonly cpus: number;
   readonly pidsLimit: number;
   readonly shmBytes: number;
+}
+
+export interface NetworkRequest {
+  /** The sandbox's own; it has the program that makes the change, `python/ipybox_network`. */
+  readonly image: string;
+  /** For whatever runs that program. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** What the program is told. */
+  readonly task: string;
+  /** The sandbox has its network once this resolves; all else may be made ready before. */
+  readonly after?: Promise<unknown> | undefined;
+}
+
+export interface ChangeNetworkOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface SandboxAddress {

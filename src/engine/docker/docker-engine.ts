@@ -4,9 +4,11 @@ import { AGENT_PORT } from "../../protocol/agent-config.ts";
 import type {
   BuildRequest,
   BuiltImage,
+  ChangeNetworkOptions,
   Engine,
   EngineInfo,
   ImportRequest,
+  NetworkRequest,
   PullOptions,
   SandboxAddress,
   SandboxSpec,
@@ -22,6 +24,7 @@ import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoi
 import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
 import { buildImage, findImage, importImage, pullImage } from "./images.ts";
 import { readLogs } from "./logs.ts";
+import { runNetworkHelper } from "./network.ts";
 import { containerProfile } from "./profile.ts";
 
 /** How long the daemon may take to end and remove a container. */
@@ -111,6 +114,19 @@ export class DockerEngine implements Engine {
       });
     }
     return { host: publishedHost(this.#endpoint), port };
+  }
+
+  async changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<void> {
+    const what = `The network policy of container ${short(id)} can't be put into effect`;
+    let helper: Promise<void> | undefined;
+    const run = (abortSignal: AbortSignal): Promise<void> => (helper = runNetworkHelper(this.#docker, id, request, abortSignal));
+    try {
+      await this.#ask(what, run, options);
+    } catch (error) {
+      // Whatever has ended the waiting: what was begun is removed first.
+      await this.#ask(what, () => helper ?? Promise.resolve(), { timeoutMs: REMOVE_MS }).catch(() => undefined);
+      throw error;
+    }
   }
 
   async inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined> {
