@@ -1,7 +1,8 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { parseBinds } from "./binds.ts";
 import { Control } from "./control.ts";
-import type { Engine, SandboxAddress } from "./engine/engine.ts";
+import { isAgentAt } from "./direct-address.ts";
+import type { Engine, SandboxAddress, SandboxAddresses } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { fullImageName } from "./image-reference.ts";
 import { abortAfter } from "./internal/abort-after.ts";
@@ -151,7 +152,7 @@ export class ExecutionContainer {
     const spec = await sandboxSpec(this.#options, session, engine, info);
     await ensureImage(engine, spec.image, { showProgress: showPullProgress, signal });
     const id = await engine.create(spec, startTimeoutMs);
-    let address: SandboxAddress | undefined;
+    let address: SandboxAddresses | undefined;
     let held: Promise<void> | undefined;
     try {
       const inTime = AbortSignal.any([signal, abortAfter(startTimeoutMs, () => notStarted(id, startTimeoutMs))]);
@@ -162,7 +163,9 @@ export class ExecutionContainer {
       held.catch(() => undefined); // awaited below, unless the start fails
       await started;
       address = await engine.address(id, inTime);
-      await saveRuntimeEntry(address.host, address.port, { token: session.token, containerId: id, dockerHost: engine.url });
+      const { host, port } = address;
+      const entry = { token: session.token, containerId: id, dockerHost: engine.url };
+      await saveRuntimeEntry(host, port, entry);
       // Only an agent that is configured starts kernels.
       await held;
       await configureAgent(
@@ -170,11 +173,13 @@ export class ExecutionContainer {
         { id, address, token: session.token, config: agentConfig(this.#options) },
         { timeoutMs: startTimeoutMs, signal },
       );
-      const control = await Control.open({ ...address, token: session.token }, { timeoutMs: startTimeoutMs, signal: inTime });
+      const { token } = session;
+      const control = await Control.open({ ...address, token }, { timeoutMs: startTimeoutMs, signal: inTime });
+      const { own } = address;
+      if (own !== undefined && (await isAgentAt(own, token))) await saveRuntimeEntry(host, port, { ...entry, direct: own });
       const { onDenied } = this.#options;
       if (onDenied !== undefined) control.on("denied", ({ denials }) => denials.forEach(onDenied));
-      const network = new ContainerNetwork(engine, policied, control, policy);
-      return { engine, id, token: session.token, address, control, network };
+      return { engine, id, token, address, control, network: new ContainerNetwork(engine, policied, control, policy) };
     } catch (error) {
       await held?.catch(() => undefined);
       const [cleanup] = await Promise.allSettled([discard(engine, id, address)]);

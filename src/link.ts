@@ -21,6 +21,9 @@ const RECONNECT_MS = 20_000;
 const RETRY_TIMEOUT_MS = 5_000;
 const RETRY_DELAYS_MS = [0, 50, 100, 200, 400, 800] as const;
 
+/** The shorter way is given up when it takes so long. */
+const DIRECT_TIMEOUT_MS = 2_000;
+
 /** A port that refuses connections for so long belongs to a container that is gone. */
 const REFUSED_MS = 1_000;
 
@@ -77,7 +80,7 @@ export class Link {
   /** Connects, and creates the kernel when the options say so. `start()` lets frames come. */
   static async open(target: KernelTarget, options: LinkOptions): Promise<Link> {
     const link = new Link(target, options.after);
-    await link.#connect(options.timeoutMs, options.create, options.signal);
+    await link.#connectFirst(options);
     link.#heartbeat = setInterval(() => link.#beat(), BEAT_MS).unref();
     return link;
   }
@@ -122,9 +125,24 @@ export class Link {
     socket.terminate();
   }
 
+  /** By the shorter way, if there is one and it works. */
+  async #connectFirst({ timeoutMs, create, signal }: LinkOptions): Promise<void> {
+    const { direct } = this.#target;
+    if (direct !== undefined && timeoutMs > DIRECT_TIMEOUT_MS) {
+      try {
+        await this.#connect({ ...this.#target, ...direct }, DIRECT_TIMEOUT_MS, create, signal);
+        return;
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (!(error instanceof IpyboxError && error.code === "connect_failed")) throw error;
+      }
+    }
+    await this.#connect(this.#target, timeoutMs, create, signal);
+  }
+
   /** Frames wait until `#flow()`. */
-  async #connect(timeoutMs: number, create?: LinkOptions["create"], signal?: AbortSignal): Promise<void> {
-    const { host, port, token, kernelId } = this.#target;
+  async #connect(target: KernelTarget, timeoutMs: number, create?: LinkOptions["create"], signal?: AbortSignal): Promise<void> {
+    const { host, port, token, kernelId } = target;
     const query = new URLSearchParams({ client: this.#client, after: String(this.#after) });
     if (create !== undefined) {
       query.set("create", "true");
@@ -145,7 +163,7 @@ export class Link {
     socket.on("message", (data) => receive(data as Buffer));
     socket.once("upgrade", ({ socket: wire }) => (this.#pulse = new Pulse(wire)));
     const given = signal === undefined ? [] : [signal];
-    const ready = await handshake(socket, this.#target, timeoutMs, AbortSignal.any([this.#ended.signal, ...given]));
+    const ready = await handshake(socket, target, timeoutMs, AbortSignal.any([this.#ended.signal, ...given]));
     this.#gone = ready.gone === undefined ? undefined : new Map(ready.gone);
     this.#after = this.#sequence = ready.nextSequence - 1;
     this.#socket = socket;
@@ -205,7 +223,7 @@ export class Link {
       await delay(RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)], undefined, { ref: false });
       if (this.#closed) return;
       try {
-        await this.#connect(RETRY_TIMEOUT_MS);
+        await this.#connect(this.#target, RETRY_TIMEOUT_MS);
         this.#events?.onReconnected();
         this.#flow();
         return;

@@ -2,6 +2,8 @@ import { randomBytes } from "node:crypto";
 import { lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
+import { z } from "zod";
+import type { SandboxAddress } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 
 /** What this user's processes know of a container that one of them has started. */
@@ -10,7 +12,16 @@ export interface RuntimeEntry {
   readonly containerId: string;
   /** The daemon that runs it, as `DOCKER_HOST` would name it. */
   readonly dockerHost: string;
+  /** Where this machine reaches the agent without the published port. */
+  readonly direct?: SandboxAddress | undefined;
 }
+
+const runtimeEntry: z.ZodType<RuntimeEntry> = z.object({
+  token: z.string(),
+  containerId: z.string(),
+  dockerHost: z.string(),
+  direct: z.object({ host: z.string(), port: z.number() }).optional(),
+});
 
 /** Keeps the token of a container for other processes of this user. */
 export async function saveRuntimeEntry(host: string, port: number, entry: RuntimeEntry): Promise<void> {
@@ -37,9 +48,7 @@ export async function readRuntimeEntry(host: string, port: number): Promise<Runt
     throw error;
   }
   try {
-    const { token, containerId, dockerHost } = JSON.parse(text) as Partial<RuntimeEntry>;
-    const complete = typeof token === "string" && typeof containerId === "string" && typeof dockerHost === "string";
-    return complete ? { token, containerId, dockerHost } : undefined;
+    return runtimeEntry.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
   }

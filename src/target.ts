@@ -1,4 +1,5 @@
 import type { AttachOptions } from "./client-options.ts";
+import type { SandboxAddress } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { DEFAULTS } from "./options.ts";
 import { readRuntimeEntry, type RuntimeEntry } from "./runtime-dir.ts";
@@ -11,6 +12,8 @@ export interface KernelTarget {
   readonly port: number;
   readonly token: string;
   readonly kernelId: string;
+  /** A shorter way to the same agent, to be tried first. */
+  readonly direct?: SandboxAddress | undefined;
   /** Tells why the container is gone, if it is. Undefined when it runs, or nobody knows. */
   readonly whyGone?: (() => Promise<string | undefined>) | undefined;
 }
@@ -27,7 +30,8 @@ export async function findTarget(options: Omit<AttachOptions, "kernelId">, kerne
       { details: { host, port } },
     );
   }
-  return { host, port, token, kernelId, whyGone: entry?.token === token ? () => whyGone(entry) : undefined };
+  const known = entry?.token === token ? entry : undefined;
+  return { host, port, token, kernelId, direct: known?.direct, whyGone: known && (() => whyGone(known)) };
 }
 
 /** Asks the daemon what became of a container that does not answer. */

@@ -12,6 +12,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 
 from .channel import Channel
+from .plain_values import has_only_text
 
 #: Formatters give these as base64 text; they travel as bytes.
 _BINARY_TYPES = frozenset(
@@ -114,6 +115,20 @@ class KernelDisplayHook(DisplayHook):
 
     def unregister_hook(self, hook: Hook) -> bool:
         return self._hooks.remove(hook)
+
+    def quiet(self) -> bool:
+        assert self.shell is not None
+        cells = self.shell.history_manager.input_hist_parsed
+        # Without one, none can be the last token.
+        return bool(cells) and ";" in cells[-1] and super().quiet()
+
+    def compute_format_data(self, result: Any) -> Any:
+        assert self.shell is not None
+        formatter = self.shell.display_formatter
+        if has_only_text(result, formatter):
+            text = formatter.formatters["text/plain"](result)
+            return ({} if text is None else {"text/plain": text}), {}
+        return super().compute_format_data(result)
 
     def start_displayhook(self) -> None:
         self.showing = True

@@ -5,6 +5,7 @@ import { WebSocketServer } from "ws";
 import { CONFIG_PATH, HEALTH_PATH } from "../protocol/agent-config.ts";
 import { CONTROL_PATH, MAX_CONTROL_BYTES } from "../protocol/control.ts";
 import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
+import { healthProof } from "../protocol/health-proof.ts";
 import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
 import { endWhenIdle } from "./idle.ts";
 import { Kernels } from "./kernels.ts";
@@ -53,8 +54,10 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   // So that the connection of a machine that has vanished ends within half a minute.
   const keepAlive = { keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS };
   const server = createServer(keepAlive, (request, response) => {
-    if (request.method === "GET" && request.url === HEALTH_PATH) {
-      response.writeHead(zygote.ready && kernels !== undefined ? 200 : 503).end();
+    const challenge = readChallenge(request);
+    if (challenge !== undefined) {
+      const ready = zygote.ready && kernels !== undefined;
+      response.writeHead(ready ? 200 : 503).end(challenge === "" ? "" : healthProof(tokenHash, challenge).toString("hex"));
     } else if (!authorized(request)) {
       response.writeHead(401).end();
     } else if (request.method === "PUT" && request.url === CONFIG_PATH) {
@@ -90,6 +93,12 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     );
   });
   return server;
+}
+
+/** The challenge of a request for the agent's health, empty when there is none; undefined when it asks for something else. */
+function readChallenge({ method, url = "" }: IncomingMessage): string | undefined {
+  if (method !== "GET" || (url !== HEALTH_PATH && !url.startsWith(`${HEALTH_PATH}?`))) return undefined;
+  return /^\?challenge=([0-9a-f]{64})$/.exec(url.slice(HEALTH_PATH.length))?.[1] ?? "";
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {

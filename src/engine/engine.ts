@@ -23,7 +23,7 @@ export interface Engine {
   create(spec: SandboxSpec, timeoutMs: number): Promise<string>;
   start(id: string, signal?: AbortSignal): Promise<void>;
   /** Where the agent's port of a running sandbox is reached. */
-  address(id: string, signal?: AbortSignal): Promise<SandboxAddress>;
+  address(id: string, signal?: AbortSignal): Promise<SandboxAddresses>;
   /**
    * Changes what a sandbox's network lets through, from outside of the sandbox; resolves once that holds. Nothing but the
    * change is left behind, however it ends.
@@ -136,6 +136,11 @@ export interface ChangeNetworkOptions {
 export interface SandboxAddress {
   readonly host: string;
   readonly port: number;
+}
+
+export interface SandboxAddresses extends SandboxAddress {
+  /** The sandbox's own address, where this machine seems to be on its network. It may be somebody else's. */
+  readonly own?: SandboxAddress | undefined;
 }
 
 export interface SandboxState {

@@ -10,7 +10,7 @@ import type {
   ImportRequest,
   NetworkRequest,
   PullOptions,
-  SandboxAddress,
+  SandboxAddresses,
   SandboxSpec,
   SandboxState,
   SandboxSummary,
@@ -25,6 +25,7 @@ import { createFailure, daemonMessage, startFailure, statusOf } from "./failures
 import { buildImage, findImage, importImage, pullImage } from "./images.ts";
 import { readLogs } from "./logs.ts";
 import { runNetworkHelper } from "./network.ts";
+import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
 
 /** How long the daemon may take to end and remove a container. */
@@ -100,7 +101,7 @@ export class DockerEngine implements Engine {
     });
   }
 
-  async address(id: string, signal?: AbortSignal): Promise<SandboxAddress> {
+  async address(id: string, signal?: AbortSignal): Promise<SandboxAddresses> {
     const container = this.#docker.getContainer(id);
     const what = `Container ${short(id)} can't be inspected`;
     const request = (abortSignal: AbortSignal): Promise<Docker.ContainerInspectInfo> => container.inspect(abortable(abortSignal));
@@ -113,7 +114,7 @@ export class DockerEngine implements Engine {
         details: { containerId: id, exitCode: found.State.ExitCode, running: found.State.Running },
       });
     }
-    return { host: publishedHost(this.#endpoint), port };
+    return { host: publishedHost(this.#endpoint), port, own: ownAddress(this.#endpoint, found) };
   }
 
   async changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<void> {
