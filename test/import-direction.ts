@@ -26,7 +26,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   agent: { layers: ["network", "protocol", "internal"], packages: ["ws"] },
   // What a policy means: agent and SDK decide alike.
   network: { layers: ["internal"], packages: [] },
-  protocol: { layers: ["internal"], packages: ["zod"] },
+  protocol: { layers: ["network", "internal"], packages: ["zod"] },
   internal: { layers: [], packages: [] },
 };
 

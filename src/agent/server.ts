@@ -10,6 +10,7 @@ import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
 import { endWhenIdle } from "./idle.ts";
 import { Kernels } from "./kernels.ts";
 import { readKernelUrl } from "./kernel-url.ts";
+import { Network } from "./network/network.ts";
 import { Owners } from "./owners.ts";
 import type { Zygote } from "./zygote.ts";
 
@@ -22,7 +23,15 @@ const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
  */
 export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   let kernels: Kernels | undefined;
-  const owners = new Owners(() => ({ type: "ping_reply" }));
+  const network = new Network(zygote, (denials) => owners.tell({ type: "denied", denials }));
+  const owners = new Owners(async (request) => {
+    switch (request.type) {
+      case "ping_request":
+        return { type: "ping_reply" };
+      case "network_request":
+        return { type: "network_reply", ...(await network.hold(request.policy)) };
+    }
+  });
   const unpacked = { noServer: true, perMessageDeflate: false, skipUTF8Validation: true };
   const clientSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_REQUEST_BYTES });
   const ownerSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_CONTROL_BYTES });
@@ -41,7 +50,8 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     }
     try {
       const config = parseAgentConfig(await readBody(request));
-      kernels = new Kernels(zygote, kernelSpec(config, process.env));
+      await network.hold(config.network);
+      kernels = new Kernels(zygote, () => kernelSpec(config, process.env, network.variables(config.proxies)));
       if (config.idleTimeoutMs !== null) endWhenIdle(kernels, owners, config.idleTimeoutMs);
     } catch (error) {
       response.writeHead(400).end(String(error));

@@ -45,6 +45,11 @@ export class Zygote {
     return KernelProcess.start(this.#socketPath, spec, events);
   }
 
+  /** Where the zygote that the container began with takes connections, if it is alive. */
+  get firstSocketPath(): string {
+    return SOCKET_PATH;
+  }
+
   get #socketPath(): string {
     return this.#plain ? PLAIN_SOCKET_PATH : SOCKET_PATH;
   }

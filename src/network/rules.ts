@@ -134,12 +134,17 @@ export function networkScript(policy: Policy, options: RulesOptions): readonly s
 /** Ends the lines without which the policy holds as well, for a Linux that can't log so. */
 export const TELLS = " # tells";
 
+/** Questions to the sandbox's resolvers go to the agent, which passes them on. */
 function resolveRules(port: number): readonly NetworkRule[] {
-  return (["ip daddr @resolvers4", "ip6 daddr @resolvers6"] as const).map((match) => ({
-    id: "resolve-through-agent",
-    chain: "resolve",
-    text: `meta skuid != 0 ${match} meta l4proto { tcp, udp } th dport 53 redirect to :${port}`,
-  }));
+  const rule = (chain: Chain, text: string): NetworkRule => ({ id: "resolve-through-agent", chain, text });
+  const ports = (to: number): string => `meta l4proto { tcp, udp } th dport ${to}`;
+  return [
+    rule("resolve", `meta skuid != 0 ip daddr @resolvers4 ${ports(53)} redirect to :${port}`),
+    rule("resolve", `meta skuid != 0 ip6 daddr @resolvers6 ${ports(53)} redirect to :${port}`),
+    // Here they still seem to leave by the interface of before.
+    rule("cells", `ip daddr 127.0.0.1 ${ports(port)} accept`),
+    rule("cells", `ip6 daddr ::1 ${ports(port)} accept`),
+  ];
 }
 
 function reachRules(policy: Policy): readonly NetworkRule[] {

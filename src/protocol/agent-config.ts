@@ -1,3 +1,5 @@
+import type { NetworkPolicy } from "../network/policy.ts";
+
 /**
  * What the SDK tells the agent of a new sandbox, over the agent's own port and before any kernel can
  * be started: so the values of `env` show in no argument list, environment or inspection.
@@ -9,7 +11,7 @@ export interface AgentConfig {
   /** Environment variables of cells, on top of the image's own. */
   readonly env: Readonly<Record<string, string>>;
   /** What cells may reach, in its one form. The rules for it are in effect already. */
-  readonly network: "internet" | "public" | "none" | { readonly allow: readonly string[] };
+  readonly network: NetworkPolicy;
   /** Variables with the proxy settings of the caller's machine, for cells that may reach all it does. */
   readonly proxies: Readonly<Record<string, string>>;
   /** The agent ends when no cell has run for so long; null: never. */

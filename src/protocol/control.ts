@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { NetworkPolicy } from "../network/policy.ts";
 
 /**
  * What passes between a container's owner and its agent, as JSON in text messages of a WebSocket at
@@ -13,7 +14,7 @@ export const MAX_CONTROL_BYTES: number = 4 * 1024 * 1024;
 export type ControlRequest =
   | { readonly type: "ping_request" }
   /** A policy in its one form, which the agent holds to from now on in what it dials itself. */
-  | { readonly type: "network_request"; readonly policy: "internet" | "public" | "none" | { readonly allow: readonly string[] } };
+  | { readonly type: "network_request"; readonly policy: NetworkPolicy };
 
 /** An owner's request on the wire; answered by one reply with its id. */
 export type NumberedRequest = ControlRequest & { readonly id: number };
