@@ -72,12 +72,10 @@ export function forwardUpgrade(request: IncomingMessage, client: Socket, { targe
 }
 
 function send(request: IncomingMessage, path: string, upstream: Socket, headers: readonly string[]): ClientRequest {
-  return ask({
-    createConnection: () => upstream,
-    method: request.method,
-    path,
-    headers: [...headers],
-  });
+  const sent = ask({ createConnection: () => upstream, method: request.method, path, headers: [...headers] });
+  // A tunnel may have paused it.
+  sent.on("socket", () => upstream.resume());
+  return sent;
 }
 
 /** The headers of a request as it goes on: one Host, and one length. */

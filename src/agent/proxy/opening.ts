@@ -17,10 +17,14 @@ const NEWLINE = 10;
 const TOKEN_AND_SPACE = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+ /;
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]*$/;
 
-/** Says what a client's first bytes are, and whether they fit what the tunnel is to. */
-export function readOpening(bytes: Buffer, target: Authority): Opening {
+/**
+ * Says what a client's first bytes are, and whether they fit what the tunnel is to. Where the server has spoken first, it
+ * is no HTTP.
+ */
+export function readOpening(bytes: Buffer, target: Authority, { serverHasSpoken }: { readonly serverHasSpoken: boolean }): Opening {
   if (bytes.length === 0) return { kind: "incomplete" };
-  return bytes[0] === TLS ? readTls(bytes, target) : readText(bytes);
+  if (bytes[0] === TLS) return readTls(bytes, target);
+  return serverHasSpoken ? { kind: "other" } : readText(bytes);
 }
 
 function readTls(bytes: Buffer, { host }: Authority): Opening {

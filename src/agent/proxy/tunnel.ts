@@ -47,7 +47,7 @@ export function tunnel(client: Socket, upstream: Socket, target: Authority, even
   };
   const read = (chunk: Buffer): void => {
     opening = opening.length === 0 ? chunk : Buffer.concat([opening, chunk]);
-    settle(readOpening(opening, target));
+    settle(readOpening(opening, target, { serverHasSpoken: upstream.bytesRead > 0 }));
   };
   // A client that says nothing, or not enough to tell, has said what it can.
   const end = (): void => {
@@ -56,6 +56,7 @@ export function tunnel(client: Socket, upstream: Socket, target: Authority, even
   };
   client.on("data", read);
   client.on("end", end);
+  client.resume();
   upstream.pipe(client);
 }
 
