@@ -1,5 +1,5 @@
 import type { Control } from "./control.ts";
-import type { Engine } from "./engine/engine.ts";
+import type { Engine, NetworkChange } from "./engine/engine.ts";
 import { canonicalPolicy, type NetworkPolicy, type Policy, readPolicy } from "./network/policy.ts";
 import { networkTask } from "./network/setup.ts";
 import { AGENT_PORT, RESOLVER_PORT } from "./protocol/agent-config.ts";
@@ -23,11 +23,16 @@ interface HoldOptions {
 }
 
 /** Has a policy in effect before any cell runs. Takes no time for `internet`, which needs no rules. */
-export async function holdPolicy(engine: Engine, container: PoliciedContainer, policy: Policy, options: HoldOptions): Promise<void> {
-  if (policy.kind === "internet") return;
+export async function holdPolicy(
+  engine: Engine,
+  container: PoliciedContainer,
+  policy: Policy,
+  options: HoldOptions,
+): Promise<NetworkChange> {
+  if (policy.kind === "internet") return { gone: Promise.resolve() };
   const { after, timeoutMs, signal } = options;
   const task = networkTask(policy, { agentPort: AGENT_PORT, resolverPort: RESOLVER_PORT, cutFlows: false });
-  await engine.changeNetwork(container.id, { ...requestFor(container), task, after }, { timeoutMs, signal });
+  return engine.changeNetwork(container.id, { ...requestFor(container), task, after }, { timeoutMs, signal });
 }
 
 /** The policy of a running container. */
@@ -36,13 +41,20 @@ export class ContainerNetwork {
   readonly #container: PoliciedContainer;
   readonly #control: Control;
   #policy: Policy;
-  #changed: Promise<void> = Promise.resolve();
+  #changed: Promise<void>;
 
-  constructor(engine: Engine, container: PoliciedContainer, control: Control, policy: Policy) {
+  /** @param first - What has put the policy into effect with which the container began. */
+  constructor(engine: Engine, container: PoliciedContainer, control: Control, policy: Policy, first: NetworkChange) {
     this.#engine = engine;
     this.#container = container;
     this.#control = control;
     this.#policy = policy;
+    this.#changed = first.gone;
+  }
+
+  /** Resolves once no change is under way, and nothing is left of those that were made. */
+  async settled(): Promise<void> {
+    await this.#changed;
   }
 
   /** Changes it, after the changes that are under way. When that fails, the policy before holds on. */
@@ -59,8 +71,9 @@ export class ContainerNetwork {
     try {
       const task = networkTask(policy, { agentPort: AGENT_PORT, resolverPort, cutFlows: true });
       const request = { ...requestFor(this.#container), task };
-      await this.#engine.changeNetwork(this.#container.id, request, { timeoutMs: CHANGE_MS, signal });
+      const { gone } = await this.#engine.changeNetwork(this.#container.id, request, { timeoutMs: CHANGE_MS, signal });
       this.#policy = policy;
+      await gone;
     } catch (error) {
       await this.#tellAgent(this.#policy).catch(() => undefined);
       throw error;

@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { parseBinds } from "./binds.ts";
 import { Control } from "./control.ts";
 import { isAgentAt } from "./direct-address.ts";
-import type { Engine, SandboxAddress, SandboxAddresses } from "./engine/engine.ts";
+import type { Engine, NetworkChange, SandboxAddress, SandboxAddresses } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { fullImageName } from "./image-reference.ts";
 import { abortAfter } from "./internal/abort-after.ts";
@@ -153,7 +153,7 @@ export class ExecutionContainer {
     await ensureImage(engine, spec.image, { showProgress: showPullProgress, signal });
     const id = await engine.create(spec, startTimeoutMs);
     let address: SandboxAddresses | undefined;
-    let held: Promise<void> | undefined;
+    let held: Promise<NetworkChange> | undefined;
     try {
       const inTime = AbortSignal.any([signal, abortAfter(startTimeoutMs, () => notStarted(id, startTimeoutMs))]);
       const policy = readPolicy(this.#options.network ?? DEFAULTS.network);
@@ -167,7 +167,7 @@ export class ExecutionContainer {
       const entry = { token: session.token, containerId: id, dockerHost: engine.url };
       await saveRuntimeEntry(host, port, entry);
       // Only an agent that is configured starts kernels.
-      await held;
+      const change = await held;
       await configureAgent(
         engine,
         { id, address, token: session.token, config: agentConfig(this.#options) },
@@ -179,9 +179,10 @@ export class ExecutionContainer {
       if (own !== undefined && (await isAgentAt(own, token))) await saveRuntimeEntry(host, port, { ...entry, direct: own });
       const { onDenied } = this.#options;
       if (onDenied !== undefined) control.on("denied", ({ denials }) => denials.forEach(onDenied));
-      return { engine, id, token, address, control, network: new ContainerNetwork(engine, policied, control, policy) };
+      const network = new ContainerNetwork(engine, policied, control, policy, change);
+      return { engine, id, token, address, control, network };
     } catch (error) {
-      await held?.catch(() => undefined);
+      await held?.then(({ gone }) => gone).catch(() => undefined);
       const [cleanup] = await Promise.allSettled([discard(engine, id, address)]);
       if (cleanup.status === "fulfilled") throw error;
       const errors = [error, cleanup.reason];
@@ -199,7 +200,7 @@ export class ExecutionContainer {
     this.#killed = true;
     if (running !== undefined) {
       running.control.close();
-      await discard(running.engine, running.id, running.address);
+      await Promise.all([discard(running.engine, running.id, running.address), running.network.settled()]);
     }
     this.#life = undefined;
   }

@@ -2,8 +2,10 @@ import { type Command, Option } from "commander";
 import { IpyboxError } from "../errors.ts";
 import { fullImageName } from "../image-reference.ts";
 import { DEFAULTS, type ExecutionContainerOptions } from "../options.ts";
+import type { NetworkPolicy } from "../network/policy.ts";
 import { addBind, type Binds } from "./binds.ts";
 import { readEnvironment } from "./environment.ts";
+import { readNetwork } from "./network-flag.ts";
 import { readCpus, readMemory, readPort } from "./numbers.ts";
 import { UsageError } from "./usage-error.ts";
 
@@ -16,6 +18,7 @@ export interface ContainerFlags {
   readonly memory?: number;
   readonly cpus?: number;
   readonly port?: number;
+  readonly network?: NetworkPolicy;
 }
 
 /** Adds the flags that say in which container a command runs its cells. */
@@ -27,7 +30,13 @@ export function addContainerFlags(command: Command): Command {
     .option("--env-file <file>", "set the variables of a file with a NAME=VALUE a line (repeatable)", append)
     .addOption(new Option("--memory <size>", "limit of memory, for example 512m (default: 2g)").argParser(readMemory))
     .addOption(new Option("--cpus <number>", "limit of CPUs, fractions allowed (default: 2)").argParser(readCpus))
-    .addOption(new Option("--port <port>", "host port of the container (default: a free one)").argParser(readPort));
+    .addOption(new Option("--port <port>", "host port of the container (default: a free one)").argParser(readPort))
+    .addOption(
+      new Option(
+        "--network <policy>",
+        "what cells may reach: internet, public, none, or allow:ENTRY,ENTRY… (default: internet)",
+      ).argParser(readNetwork),
+    );
 }
 
 /** The options of the container that the flags ask for. */
@@ -39,6 +48,7 @@ export async function containerOptions(flags: ContainerFlags): Promise<Execution
     memoryBytes: flags.memory,
     cpus: flags.cpus,
     port: flags.port,
+    network: flags.network,
   };
 }
 

@@ -25,10 +25,10 @@ export interface Engine {
   /** Where the agent's port of a running sandbox is reached. */
   address(id: string, signal?: AbortSignal): Promise<SandboxAddresses>;
   /**
-   * Changes what a sandbox's network lets through, from outside of the sandbox; resolves once that holds. Nothing but the
-   * change is left behind, however it ends.
+   * Changes what a sandbox's network lets through, from outside of the sandbox; resolves once that holds. When it fails,
+   * nothing is left of it.
    */
-  changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<void>;
+  changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<NetworkChange>;
   /** What is known of a sandbox, or undefined when there is none. */
   inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined>;
   /** The last lines that the sandbox's own processes (not cells) have logged. */
@@ -126,6 +126,11 @@ export interface NetworkRequest {
   readonly task: string;
   /** The sandbox has its network once this resolves; all else may be made ready before. */
   readonly after?: Promise<unknown> | undefined;
+}
+
+export interface NetworkChange {
+  /** Resolves once nothing is left of what has made the change; never rejects. */
+  readonly gone: Promise<void>;
 }
 
 export interface ChangeNetworkOptions {

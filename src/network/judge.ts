@@ -57,13 +57,13 @@ export class Judge {
   resolved(name: string, given: Address, port: number): Verdict {
     const address = unmapped(given);
     if (this.#policy.kind === "allow" && this.#includes(address, port)) return ALLOWED;
-    const verdict = this.#policy.kind === "none" ? this.address(address, port) : this.#general(address, this.#policy.kind === "allow");
+    const verdict = this.#policy.kind === "none" ? this.address(address, port) : this.#general(address);
     return verdict.allowed ? verdict : { ...verdict, reason: `${name} resolves to an address that can't be reached: ${verdict.reason}` };
   }
 
-  #general(address: Address, always = this.#policy.kind !== "internet"): Verdict {
+  #general(address: Address): Verdict {
     if (isLoopback(address)) return denied("loopback", `${formatAddress(address)} is the sandbox itself`);
-    const special = always ? specialUse(address) : undefined;
+    const special = this.#policy.kind === "internet" ? undefined : specialUse(address);
     if (special === undefined) return ALLOWED;
     return denied(special.name, `${formatAddress(address)} is in ${special.name} (${special.use})`);
   }

@@ -121,7 +121,7 @@ print("imported")
     verifies("NET-04");
     expect(
       await run(`
-!curl -sS --noproxy '' -x socks5h://127.0.0.1:{PROXY.port} http://files.example.org/
+!curl -sS -w '\\n' --noproxy '' -x socks5h://127.0.0.1:{PROXY.port} http://files.example.org/
 !curl -sS --noproxy '' -x socks5h://127.0.0.1:{PROXY.port} http://other.example.org/ 2>/dev/null || echo refused
 print(repr(say(b"\\5\\1\\0" + b"\\5\\1\\0\\3\\x11files.example.org" + struct.pack("!H", 22), b"hello")))
 `),
@@ -234,9 +234,7 @@ print(socks(b"\\1", socket.inet_aton("${ADDRESSES.metadata}")))
 print(socks(b"\\4", socket.inet_pton(socket.AF_INET6, "::ffff:${ADDRESSES.metadata}")))
 print(socks(b"\\1", socket.inet_aton("127.0.0.1"), 8888))
 `);
-    expect(outcomes[0]).toBe("0");
-    expect(outcomes.slice(1).every((code) => ["2", "8"].includes(code))).toBe(true);
-    expect(outcomes).toHaveLength(12);
+    expect(outcomes).toEqual(["0", "8", "2", "8", "8", "8", "2", "8", "8", "2", "2", "2"]);
     expect(received()).toEqual([]);
   });
 
@@ -250,7 +248,8 @@ print(codes(say(one, other)))
 `);
     expect(together).toBe("['200', '403']");
     expect(oneByOne).toBe("['200', '403']");
-    expect(received()).toEqual(Array.from({ length: 2 }, () => `http ${ADDRESSES.public}:80`));
+    expect(new Set(received())).toEqual(new Set([`http ${ADDRESSES.public}:80`]));
+    expect(internet.since(from, "dns").filter(({ to }) => to === "other.example.org")).toEqual([]);
   });
 
   test("what is smuggled into a body is no request", async () => {

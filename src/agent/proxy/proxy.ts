@@ -98,6 +98,7 @@ export class Proxy {
 
   async #onConnect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
     socket.on("error", () => socket.destroy());
+    socket.pause(); // what comes before the tunnel is there is not lost
     try {
       if (this.#bound.has(socket)) throw new Refusal("malformed", "a tunnel in a tunnel");
       const { target } = this.#read(readConnectTarget(request));
@@ -113,16 +114,18 @@ export class Proxy {
   #onSocks(socket: Socket, timer: NodeJS.Timeout): void {
     let bytes = Buffer.alloc(0);
     let greeted = false;
+    const end = (): void => void socket.end(); // before it has said all: nothing can come of it
     const read = (chunk: Buffer): void => {
       bytes = Buffer.concat([bytes, chunk]);
       const found = readSocks(bytes);
-      if (!greeted && (found.kind === "connect" || (found.kind === "incomplete" && found.greeted))) {
+      if (!greeted && found.greeted) {
         greeted = true;
         socket.write(SOCKS_GREETING);
       }
       if (found.kind === "incomplete") return;
       clearTimeout(timer);
       socket.off("data", read);
+      socket.off("end", end);
       socket.pause();
       if (found.kind === "refused") {
         this.#report({ host: "*", protocol: "proxy", rule: "malformed", reason: found.reason });
@@ -143,6 +146,7 @@ export class Proxy {
       );
     };
     socket.on("data", read);
+    socket.once("end", end);
     socket.resume();
   }
 

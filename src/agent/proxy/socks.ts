@@ -3,9 +3,10 @@ import { type Authority, type Host, parseHost } from "../../network/host.ts";
 
 /** SOCKS 5 (RFC 1928): the greeting and the request of a client, as far as they have come. */
 export type SocksRequest =
-  | { readonly kind: "incomplete"; /** The client waits for the answer to its greeting. */ readonly greeted: boolean }
-  | { readonly kind: "connect"; readonly target: Authority; readonly rest: Buffer }
-  | { readonly kind: "refused"; readonly reply: Buffer; readonly reason: string };
+  | { readonly kind: "incomplete"; readonly greeted: boolean }
+  | { readonly kind: "connect"; readonly greeted: true; readonly target: Authority; readonly rest: Buffer }
+  /** `greeted`: the greeting is to be answered first. */
+  | { readonly kind: "refused"; readonly greeted: boolean; readonly reply: Buffer; readonly reason: string };
 
 export const SOCKS_VERSION = 5;
 /** "No authentication": whoever reaches the proxy is in the sandbox. */
@@ -27,7 +28,7 @@ export function socksReply(code: number): Buffer {
 export function readSocks(bytes: Buffer): SocksRequest {
   const methods = bytes[1];
   if (methods === undefined || bytes.length < 2 + methods) return { kind: "incomplete", greeted: false };
-  if (!bytes.subarray(2, 2 + methods).includes(0)) return refused(NO_METHOD, "the client wants to authenticate itself");
+  if (!bytes.subarray(2, 2 + methods).includes(0)) return { ...refused(NO_METHOD, "the client wants to authenticate itself"), greeted: false };
   const request = bytes.subarray(2 + methods);
   const [version, command, , kind] = request;
   if (version !== undefined && version !== SOCKS_VERSION) return refused(socksReply(SocksReply.failed), "not SOCKS 5");
@@ -40,7 +41,7 @@ export function readSocks(bytes: Buffer): SocksRequest {
   const host = readHost(kind, request.subarray(start, start + length));
   const port = request.readUInt16BE(start + length);
   if (host === undefined || port === 0) return refused(socksReply(SocksReply.badAddress), "no name or address in its usual spelling");
-  return { kind: "connect", target: { host, port }, rest: request.subarray(start + length + 2) };
+  return { kind: "connect", greeted: true, target: { host, port }, rest: request.subarray(start + length + 2) };
 }
 
 function readHost(kind: number, bytes: Buffer): Host | undefined {
@@ -54,6 +55,6 @@ function readHost(kind: number, bytes: Buffer): Host | undefined {
   return { kind: "address", address };
 }
 
-function refused(reply: Buffer, reason: string): SocksRequest {
-  return { kind: "refused", reply, reason };
+function refused(reply: Buffer, reason: string): Extract<SocksRequest, { kind: "refused" }> {
+  return { kind: "refused", greeted: true, reply, reason };
 }

@@ -58,6 +58,7 @@ export function tunnel(client: Socket, upstream: Socket, target: Authority, even
   client.on("end", end);
   client.resume();
   upstream.pipe(client);
+  if (client.readableEnded) end();
 }
 
 const LATE: Opening = { kind: "refused", rule: "malformed", reason: `the first message was not complete within ${OPENING_MS / 1000} s` };

@@ -8,6 +8,7 @@ import type {
   Engine,
   EngineInfo,
   ImportRequest,
+  NetworkChange,
   NetworkRequest,
   PullOptions,
   SandboxAddresses,
@@ -117,15 +118,20 @@ export class DockerEngine implements Engine {
     return { host: publishedHost(this.#endpoint), port, own: ownAddress(this.#endpoint, found) };
   }
 
-  async changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<void> {
+  async changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<NetworkChange> {
     const what = `The network policy of container ${short(id)} can't be put into effect`;
-    let helper: Promise<void> | undefined;
-    const run = (abortSignal: AbortSignal): Promise<void> => (helper = runNetworkHelper(this.#docker, id, request, abortSignal));
+    let run: Promise<Docker.Container> | undefined;
+    const remove = (helper: string): Promise<void> => this.remove(helper);
+    const start = (signal: AbortSignal): Promise<Docker.Container> =>
+      (run = runNetworkHelper(this.#docker, id, request, { signal, remove }));
     try {
-      await this.#ask(what, run, options);
+      const helper = await this.#ask(what, start, options);
+      const removed = (): Promise<unknown> => helper.wait({ condition: "removed" });
+      // It removes itself: what is not found any more is gone.
+      return { gone: this.#ask(what, removed, { timeoutMs: REMOVE_MS }).then(nothing, () => this.remove(helper.id).catch(nothing)) };
     } catch (error) {
       // Whatever has ended the waiting: what was begun is removed first.
-      await this.#ask(what, () => helper ?? Promise.resolve(), { timeoutMs: REMOVE_MS }).catch(() => undefined);
+      await this.#ask(what, () => run ?? Promise.resolve(undefined), { timeoutMs: REMOVE_MS }).catch(nothing);
       throw error;
     }
   }
@@ -194,6 +200,8 @@ export class DockerEngine implements Engine {
     return ask(this.#endpoint, what, request, options);
   }
 }
+
+function nothing(): void {}
 
 function undefinedIfMissing(error: unknown): undefined {
   if (statusOf(error) !== 404) throw error;

@@ -11,19 +11,19 @@ const ARGUMENT_CHARACTERS = 100_000;
 const MIB = 1_048_576;
 
 /**
- * Runs the image's own network set-up in the network of another container, and removes it. It shares nothing else with
- * that container, and has no right but NET_ADMIN, which the other one has not.
+ * Runs the image's own network set-up in the network of another container; gives what removes itself, or is removed when
+ * it fails. It shares nothing else with that container, and has no right but NET_ADMIN, which the other one has not.
  */
 export async function runNetworkHelper(
   docker: Docker,
   id: string,
   request: NetworkRequest,
-  signal: AbortSignal,
-): Promise<void> {
+  { signal, remove }: { readonly signal: AbortSignal; readonly remove: (id: string) => Promise<void> },
+): Promise<Docker.Container> {
   // No signal ends this: the daemon might still make it, and nobody would learn of it.
   const helper = await docker.createContainer(helperProfile(id, request));
-  const remove = (): Promise<unknown> => helper.remove({ force: true, v: true }).catch(() => undefined);
-  const stop = (): void => void remove(); // which also ends the reading of its output
+  const discard = (): Promise<void> => remove(helper.id).catch(() => undefined);
+  const stop = (): void => void discard(); // which also ends the reading of its output
   signal.addEventListener("abort", stop, { once: true });
   try {
     signal.throwIfAborted();
@@ -34,12 +34,12 @@ export async function runNetworkHelper(
     await request.after;
     await helper.start(abortable(signal));
     const said = (await output).trim();
-    if (said.split("\n").at(-1) === "ready") return;
+    if (said.split("\n").at(-1) === "ready") return helper;
     throw new IpyboxError("network_failed", `The network policy can't be put into effect: ${said || "nothing was said"}.`, {
       details: { containerId: id },
     });
   } catch (error) {
-    await remove(); // it may have removed itself
+    await discard(); // it may be removing itself
     throw error;
   } finally {
     signal.removeEventListener("abort", stop);
