@@ -5,6 +5,7 @@ import { connect } from "./scenarios/connect.ts";
 import { create } from "./scenarios/create.ts";
 import { endurance } from "./scenarios/endurance.ts";
 import { forks } from "./scenarios/forks.ts";
+import { hostCalls } from "./scenarios/host-calls.ts";
 import { kernelMemory } from "./scenarios/kernel-memory.ts";
 import { manyKernels } from "./scenarios/many-kernels.ts";
 import { plot } from "./scenarios/plot.ts";
@@ -27,5 +28,6 @@ export const SCENARIOS: readonly Scenario[] = [
   manyKernels,
   plot,
   forks,
+  hostCalls,
   endurance,
 ];

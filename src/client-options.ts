@@ -1,4 +1,6 @@
 import { z } from "zod";
+import { IpyboxError } from "./errors.ts";
+import type { ApprovalHandler } from "./host/approval.ts";
 import { abortSignal, byteCount, nonEmptyText, parseOptions, portNumber } from "./parse-options.ts";
 
 /** What a cell asks for by `input()` or `getpass()`. */
@@ -26,6 +28,17 @@ export interface AttachOptions {
   readonly signal?: AbortSignal | undefined;
   /** Answers `input()` and `getpass()` of cells. Without it they raise an error at once. */
   readonly onInput?: InputHandler | undefined;
+  /** Decides about each call of a host function or of an MCP tool, before it is made. Default: all are made. */
+  readonly onApproval?: ApprovalHandler | undefined;
+  /**
+   * Asks `onApproval` before each shell command of a cell, too: `!cmd`, `x = !cmd`, `%%bash` and its kin, `%pip`. Default false.
+   */
+  readonly approveShellCommands?: boolean | undefined;
+  /**
+   * Cells that start a process otherwise than by a shell command (`subprocess`, `os.system` and their kin) get a
+   * PermissionError. It guards against oversight; code that means to can go round it. Default false.
+   */
+  readonly requireShellEscape?: boolean | undefined;
 }
 
 /** Options of an `ExecutionClient`. */
@@ -58,6 +71,8 @@ export interface SubmitOptions {
   readonly maxOutputBytes?: number | undefined;
   /** When this cell fails, those submitted after it are not run but aborted. Default false. */
   readonly stopOnError?: boolean | undefined;
+  /** With false the cell gets no number, and no place in `In` and `Out`: it is no part of what a user has typed. Default true. */
+  readonly storeHistory?: boolean | undefined;
   /** Interrupts the cell and rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
   /** Answers this cell's `input()`, in place of the client's `onInput`. */
@@ -97,6 +112,8 @@ const duration = z.number({ error: "must be a number of milliseconds" }).min(1, 
 const handler = z.custom<InputHandler>((value) => typeof value === "function", { error: "must be a function" });
 const form = z.enum(["rows", "arrow"], { error: 'must be "rows" or "arrow"' });
 
+const flag = z.boolean({ error: "must be true or false" });
+
 const targetFields = {
   port: portNumber,
   host: nonEmptyText.optional(),
@@ -104,6 +121,9 @@ const targetFields = {
   connectTimeoutMs: duration.optional(),
   signal: abortSignal.optional(),
   onInput: handler.optional(),
+  onApproval: z.custom<ApprovalHandler>((value) => typeof value === "function", { error: "must be a function" }).optional(),
+  approveShellCommands: flag.optional(),
+  requireShellEscape: flag.optional(),
 };
 const clientSchema = z.strictObject({ ...targetFields, gracePeriodMs: duration.optional(), idleTimeoutMs: duration.optional() });
 const attachSchema = z.strictObject({
@@ -122,7 +142,8 @@ const streamSchema = z.strictObject({
 const submitSchema = z.strictObject({
   ...waitFields,
   maxOutputBytes: byteCount(0).optional(),
-  stopOnError: z.boolean({ error: "must be true or false" }).optional(),
+  stopOnError: flag.optional(),
+  storeHistory: flag.optional(),
   onInput: handler.optional(),
   tables: form.optional(),
 });
@@ -135,11 +156,18 @@ const forkSchema = z.strictObject({
 
 /** Each checks the options of what it is named after; an unknown or wrong one is an error that names it. */
 export function parseClientOptions(options: unknown): ExecutionClientOptions {
-  return parseOptions(clientSchema, options, "ExecutionClient");
+  return whoApproves(parseOptions(clientSchema, options, "ExecutionClient"), "ExecutionClient");
 }
 
 export function parseAttachOptions(options: unknown): AttachOptions {
-  return parseOptions(attachSchema, options, "ExecutionClient.attach");
+  return whoApproves(parseOptions(attachSchema, options, "ExecutionClient.attach"), "ExecutionClient.attach");
+}
+
+function whoApproves<Options extends Omit<AttachOptions, "kernelId">>(options: Options, owner: string): Options {
+  if (options.approveShellCommands !== true || options.onApproval !== undefined) return options;
+  throw new IpyboxError("invalid_option", `${owner}: option "approveShellCommands" needs onApproval, which approves them.`, {
+    details: { field: "approveShellCommands" },
+  });
 }
 
 export function parseSubmitOptions(options: unknown): SubmitOptions {

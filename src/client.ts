@@ -15,8 +15,15 @@ import {
   type SubmitOptions,
   type VariableOptions,
 } from "./client-options.ts";
-import { ContainerDiedError, IpyboxError } from "./errors.ts";
+import { ContainerDiedError, ExecutionAbortedError, IpyboxError, KernelDiedError } from "./errors.ts";
 import { Execution } from "./execution.ts";
+import { FileChannels } from "./files/file-channels.ts";
+import { Files } from "./files/files.ts";
+import { type CompiledFunction, compileFunctions, exposureOf } from "./host/expose.ts";
+import { HostCalls } from "./host/host-calls.ts";
+import type { HostFunction, HostSchema } from "./host/host-function.ts";
+import { HostFunctions } from "./host/host-functions.ts";
+import { SHELL_COMMANDS } from "./host/shell-commands.ts";
 import {
   type Completeness,
   type Completion,
@@ -30,6 +37,9 @@ import {
 } from "./introspection.ts";
 import { type LateOutput, LateOutputs } from "./late-output.ts";
 import type { LinkOptions } from "./link.ts";
+import type { McpServerConfig } from "./mcp/config.ts";
+import type { McpServer } from "./mcp/mcp-server.ts";
+import type { McpHost, McpServers } from "./mcp/mcp-servers.ts";
 import { DEFAULTS } from "./options.ts";
 import type { Variable } from "./protocol/answers.ts";
 import type { ExecuteRequest, Question as QuestionContent } from "./protocol/requests.ts";
@@ -40,12 +50,24 @@ import { Session } from "./session.ts";
 import { findTarget, type KernelTarget } from "./target.ts";
 import { decodeValue, encodeValue, type SettableValue, type Value } from "./variables.ts";
 
+/** Under it, `HostFunctions` keeps what `expose()` is given. */
+const EXPOSED = "host";
+
+/** A kernel that dies each time it is told what is exposed is beyond help. */
+const MAX_PUBLISH_ATTEMPTS = 3;
+
 /** A fork that could not be joined is tried again after so long. */
 const JOIN_AGAIN_MS = 50;
 
 type State =
   | { readonly kind: "new" }
-  | { readonly kind: "connected"; readonly session: Session; readonly target: KernelTarget }
+  | {
+      readonly kind: "connected";
+      readonly session: Session;
+      readonly target: KernelTarget;
+      readonly fileChannels: FileChannels;
+      readonly files: Files;
+    }
   | { readonly kind: "disconnected" }
   | { readonly kind: "lost"; readonly error: IpyboxError };
 
@@ -53,6 +75,8 @@ type State =
 export interface ClientEvents {
   /** Output came after its cell had ended. */
   lateOutput: [output: LateOutput];
+  /** An MCP server has other tools than before; cells from now on have the new ones. */
+  mcpToolsChanged: [server: McpServer];
 }
 
 /**
@@ -67,6 +91,11 @@ export class ExecutionClient {
   readonly #options: ExecutionClientOptions;
   readonly #emitter = new EventEmitter<ClientEvents>();
   readonly #late = new LateOutputs();
+  /** @internal What cells can call. A fork's client begins with a copy. */
+  readonly hostFunctions: HostFunctions;
+  readonly #calls: HostCalls;
+  #exposed: ReadonlyMap<string, CompiledFunction> = new Map();
+  #mcp: McpServers | undefined;
   /** Connections of their own, for executions that are replayed. */
   readonly #replays = new AbortController();
   #state: State = { kind: "new" };
@@ -79,8 +108,15 @@ export class ExecutionClient {
    *
    * @throws IpyboxError `invalid_option`, naming the option.
    */
-  constructor(options: ExecutionClientOptions) {
+  constructor(options: ExecutionClientOptions);
+  /** @internal */
+  constructor(options: ExecutionClientOptions, hostFunctions?: HostFunctions);
+  constructor(options: ExecutionClientOptions, hostFunctions?: HostFunctions) {
     this.#options = parseClientOptions(options);
+    const { onApproval, approveShellCommands = false, requireShellEscape = false } = this.#options;
+    this.hostFunctions = hostFunctions ?? new HostFunctions(requireShellEscape);
+    if (approveShellCommands) this.hostFunctions.set("shell", SHELL_COMMANDS);
+    this.#calls = new HostCalls(this.hostFunctions, onApproval);
   }
 
   /** Creates a kernel and connects to it. Leaving its `await using` block removes it. See `connect()` for what is thrown. */
@@ -106,6 +142,11 @@ export class ExecutionClient {
   /** Id of the kernel. Throws `invalid_state` before `connect()` and after `disconnect()`. */
   get kernelId(): string {
     return this.#connected("kernelId").session.kernelId;
+  }
+
+  /** The files of the container. Throws `invalid_state` before `connect()` and after `disconnect()`. */
+  get files(): Files {
+    return this.#connected("files").files;
   }
 
   /**
@@ -145,6 +186,7 @@ export class ExecutionClient {
       code,
       ...(parsed.stopOnError === true ? { stopOnError: true } : {}),
       ...(onInput === undefined ? {} : { allowStdin: true }),
+      ...(parsed.storeHistory === false ? { storeHistory: false } : {}),
       ...(parsed.tables === undefined ? {} : { tables: parsed.tables }),
     };
     const execution = new Execution(request, session, { ...parsed, onInput });
@@ -203,6 +245,7 @@ export class ExecutionClient {
   /** Ends what runs, aborts what waits, and gives the kernel a fresh process in the same container. */
   async reset(options: QuestionOptions = {}): Promise<void> {
     const { session } = this.#connected("reset");
+    void this.#mcp?.close();
     await Question.ask(session, { type: "reset_request", execution: session.number() }, parseQuestionOptions(options, "reset"));
   }
 
@@ -232,6 +275,19 @@ export class ExecutionClient {
     return expectReply(reply, "variables_reply").variables;
   }
 
+  /**
+   * The Python source of modules by their names, for instance `["einops"]`; of a package, that of its `__init__`. A module that has
+   * none, since it is compiled or a namespace, has an empty one. The modules themselves are not run.
+   *
+   * @throws ExecutionError `ModuleNotFoundError` when there is none of that name.
+   */
+  async getModuleSources(names: readonly string[], options: QuestionOptions = {}): Promise<Readonly<Record<string, string>>> {
+    const parsed = parseQuestionOptions(options, "getModuleSources");
+    if (!Array.isArray(names)) throw invalid("getModuleSources: names must be an array of strings.", "names");
+    for (const name of names) assertModuleName(name);
+    return expectReply(await this.#ask({ type: "sources_request", names }, parsed), "sources_reply").sources;
+  }
+
   /** What could stand at the cursor, an index in `code`; by default its end. */
   async complete(code: string, cursor: number = code.length, options: QuestionOptions = {}): Promise<Completion> {
     assertString(code, "complete: code");
@@ -258,6 +314,82 @@ export class ExecutionClient {
     return readCompleteness(expectReply(reply, "is_complete_reply"));
   }
 
+  /**
+   * Lets cells call functions of this program: `from host import search`, or `from host.aio import search` to await it.
+   * A name that is exposed already gets the new function. Cells submitted from now on have them, also after a reset or the
+   * kernel's death; so have forks.
+   *
+   * ```ts
+   * await client.expose({
+   *   search: {
+   *     description: "Finds documents.",
+   *     input: z.object({ query: z.string(), limit: z.int().default(10) }),
+   *     handler: ({ query, limit }) => index.search(query, limit),
+   *   },
+   * });
+   * ```
+   *
+   * @throws IpyboxError `invalid_option`, naming the function and field; what `execute` throws.
+   */
+  async expose<Inputs extends Readonly<Record<string, HostSchema>>>(
+    functions: { readonly [Name in keyof Inputs]: HostFunction<Inputs[Name]> },
+    options: QuestionOptions = {},
+  ): Promise<void> {
+    const parsed = parseQuestionOptions(options, "expose");
+    this.#connected("expose");
+    const compiled = await compileFunctions(functions as Readonly<Record<string, HostFunction>>);
+    this.#exposed = new Map([...this.#exposed, ...compiled]);
+    this.hostFunctions.set(EXPOSED, exposureOf(this.#exposed));
+    await this.publish(parsed);
+  }
+
+  /** @internal Tells the kernel what `hostFunctions` holds now, after the cells before. */
+  async publish(options: QuestionOptions = {}): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const { session } = this.#connected("expose");
+      const content = this.hostFunctions.content();
+      const request = { type: "expose_request", execution: session.number(), client: session.client, ...content } as const;
+      try {
+        expectReply(await Question.ask(session, request, options), "expose_reply");
+        return;
+      } catch (error) {
+        // A reset or a death before its turn is none of its business.
+        const lost =
+          error instanceof KernelDiedError || (error instanceof ExecutionAbortedError && error.details["reason"] === "reset");
+        if (!lost || attempt === MAX_PUBLISH_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /**
+   * Gives cells the tools of an MCP server, as a Python package: `from mcp_tools.NAME import TOOL`, then
+   * `TOOL.run(TOOL.Params(…))`. The server is started now, kept, and ended by `reset()`, `removeMcpServer()` and `disconnect()`;
+   * when a tool is called after that, or after it has ended by itself, it is started again. A fork has a server of its own.
+   *
+   * @throws IpyboxError `mcp_server_failed`, with what the server has written to its log; `invalid_option`, naming the field or the
+   * environment variable that is missing; what `execute` throws.
+   */
+  async addMcpServer(name: string, config: McpServerConfig, options: QuestionOptions = {}): Promise<McpServer> {
+    const parsed = parseQuestionOptions(options, "addMcpServer");
+    this.#connected("addMcpServer");
+    // Loaded when it is needed: most programs use none.
+    const { McpServers } = await import("./mcp/mcp-servers.ts");
+    this.#mcp ??= new McpServers(this.#mcpHost());
+    return this.#mcp.add(name, config, parsed);
+  }
+
+  /** Ends an MCP server, and takes its package from the cells. False when there is none of that name. */
+  async removeMcpServer(name: string, options: QuestionOptions = {}): Promise<boolean> {
+    const parsed = parseQuestionOptions(options, "removeMcpServer");
+    this.#connected("removeMcpServer");
+    return (await this.#mcp?.remove(name, parsed)) ?? false;
+  }
+
+  /** The MCP servers that were added, in that order. */
+  get mcpServers(): readonly McpServer[] {
+    return this.#mcp?.list() ?? [];
+  }
+
   /** Calls `listener` at each event of that name. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (...values: ClientEvents[Name]) => void): this {
     this.#emitter.on(name, listener as never);
@@ -281,7 +413,9 @@ export class ExecutionClient {
     this.#state = { kind: "disconnected" };
     if (state.kind !== "connected") return;
     this.#replays.abort();
-    await state.session.close(this.#ownsKernel);
+    state.fileChannels.close(new IpyboxError("disconnected", "The client was disconnected before the operation was done."));
+    this.#calls.end();
+    await Promise.all([this.#mcp?.close(), state.session.close(this.#ownsKernel)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -299,16 +433,48 @@ export class ExecutionClient {
           const output = this.#late.read(frame);
           if (output !== undefined) this.#emitter.emit("lateOutput", output);
         },
-        onGap: () => this.#late.gap(),
-        onLost: (error) => (this.#state = { kind: "lost", error }),
+        onCall: (frame) => this.#calls.receive(frame),
+        onReconnected: () => this.#calls.reconnected(),
+        onDied: () => this.#calls.end(),
+        onGap: () => {
+          this.#late.gap();
+          this.#calls.gap();
+        },
+        onLost: (error) => this.#lose(error),
       },
     );
-    this.#state = { kind: "connected", session, target };
+    this.#calls.connect(session);
+    const fileChannels = new FileChannels(target, connectTimeoutMs);
+    this.#state = { kind: "connected", session, target, fileChannels, files: new Files(fileChannels) };
+    if (!this.hostFunctions.empty) await this.#publishFirst(session, { timeoutMs: connectTimeoutMs, signal });
+  }
+
+  /** Tells the kernel before the first cell. A client that can't is of no use: its cells would not be guarded. */
+  async #publishFirst(session: Session, options: QuestionOptions): Promise<void> {
+    const told = this.publish(options).catch(async (error: unknown) => {
+      if (this.#state.kind === "connected") {
+        this.#state = this.#ownsKernel || !(error instanceof IpyboxError) ? { kind: "new" } : { kind: "lost", error };
+      }
+      await session.close(this.#ownsKernel);
+      throw error;
+    });
+    // A kernel that was running before may be busy for long: what is submitted from now on comes after it all the same.
+    if (this.#ownsKernel) await told;
+    else told.catch(() => undefined);
+  }
+
+  #lose(error: IpyboxError): void {
+    if (this.#state.kind === "connected") this.#state.fileChannels.close(error);
+    this.#state = { kind: "lost", error };
+    this.#calls.end();
+    void this.#mcp?.close();
   }
 
   async #joinFork(kernelId: string): Promise<ExecutionClient> {
     const { signal: _, ...options } = this.#options;
-    const client = new ExecutionClient(options);
+    const client = new ExecutionClient(options, this.hostFunctions.copy());
+    client.#exposed = this.#exposed;
+    client.#mcp = this.#mcp?.copy(client.#mcpHost());
     const startedAt = performance.now();
     // Without it the fork would be lost: nobody else knows of it.
     for (;;) {
@@ -322,6 +488,19 @@ export class ExecutionClient {
         await delay(JOIN_AGAIN_MS);
       }
     }
+  }
+
+  #mcpHost(): McpHost {
+    return {
+      hostFunctions: this.hostFunctions,
+      publish: (wait) => this.publish(wait),
+      openKernel: () => {
+        const { host, port, token } = this.#connected("addMcpServer").target;
+        const { connectTimeoutMs } = this.#options;
+        return ExecutionClient.connect({ host, port, token, connectTimeoutMs });
+      },
+      onToolsChanged: (server) => this.#emitter.emit("mcpToolsChanged", server),
+    };
   }
 
   async #ask(content: QuestionContent, options: QuestionOptions): Promise<Reply> {
@@ -360,6 +539,12 @@ function assertName(name: unknown, owner: string): void {
   assertString(name, `${owner}: name`);
   if (/^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(String(name))) return;
   throw invalid(`${owner}: name must be a Python identifier. Given was ${JSON.stringify(name)}.`, "name");
+}
+
+function assertModuleName(name: unknown): void {
+  assertString(name, "getModuleSources: names");
+  if (/^[\p{ID_Start}_][\p{ID_Continue}]*(\.[\p{ID_Start}_][\p{ID_Continue}]*)*$/u.test(String(name))) return;
+  throw invalid(`getModuleSources: names must be Python's names of modules. Given was ${JSON.stringify(name)}.`, "names");
 }
 
 function invalid(message: string, field: string): IpyboxError {

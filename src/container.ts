@@ -2,8 +2,11 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { parseBinds } from "./binds.ts";
 import { Control } from "./control.ts";
 import { isAgentAt } from "./direct-address.ts";
-import type { Engine, NetworkChange, SandboxAddress, SandboxAddresses } from "./engine/engine.ts";
-import { IpyboxError } from "./errors.ts";
+import type { Engine, NetworkChange, SandboxAddress, SandboxAddresses, SandboxLog } from "./engine/engine.ts";
+import { ContainerDiedError, IpyboxError } from "./errors.ts";
+import { FileChannels } from "./files/file-channels.ts";
+import { Files } from "./files/files.ts";
+import { guard, type Guard } from "./guard.ts";
 import { fullImageName } from "./image-reference.ts";
 import { abortAfter } from "./internal/abort-after.ts";
 import { DEFAULTS, type ExecutionContainerOptions, parseContainerOptions, parseNetworkPolicy } from "./options.ts";
@@ -13,6 +16,7 @@ import { type NetworkPolicy, readPolicy } from "./network/policy.ts";
 import { configureAgent } from "./readiness.ts";
 import { removeRuntimeEntry, saveRuntimeEntry } from "./runtime-dir.ts";
 import { agentConfig, sandboxSpec } from "./sandbox-spec.ts";
+import { findAgent } from "./target.ts";
 
 /** A container that runs, and all that is needed to reach and remove it. */
 interface Running {
@@ -23,6 +27,9 @@ interface Running {
   /** The owner's connection to the agent. */
   readonly control: Control;
   readonly network: ContainerNetwork;
+  readonly guard: Guard;
+  readonly fileChannels: FileChannels;
+  readonly files: Files;
 }
 
 /** A start that is under way or done. */
@@ -90,6 +97,11 @@ export class ExecutionContainer {
     return this.#require("id").id;
   }
 
+  /** The container's files. Throws `invalid_state` before `run()` and after `kill()`. */
+  get files(): Files {
+    return this.#require("files").files;
+  }
+
   /**
    * Starts the container and resolves once code can be executed. Does nothing if it runs already.
    * If anything fails, nothing is left behind.
@@ -142,7 +154,7 @@ export class ExecutionContainer {
   }
 
   async #start(signal: AbortSignal): Promise<Running> {
-    const { dockerHost, showPullProgress = true, startTimeoutMs = DEFAULTS.startTimeoutMs } = this.#options;
+    const { dockerHost, showPullProgress = true, startTimeoutMs = DEFAULTS.startTimeoutMs, detached = false } = this.#options;
     signal.throwIfAborted();
     // dockerode takes 100 ms to load: only when it is used.
     const { DockerEngine } = await import("./engine/docker/docker-engine.ts");
@@ -151,11 +163,17 @@ export class ExecutionContainer {
     const session = { id: randomUUID(), token: randomBytes(32).toString("base64url") };
     const spec = await sandboxSpec(this.#options, session, engine, info);
     await ensureImage(engine, spec.image, { showProgress: showPullProgress, signal });
-    const id = await engine.create(spec, startTimeoutMs);
+    const watch = guard(session.id, dockerHost);
+    const id = await engine.create(spec, startTimeoutMs).catch((error: unknown) => {
+      watch.dismiss();
+      throw error;
+    });
+    let log: SandboxLog | undefined;
     let address: SandboxAddresses | undefined;
     let held: Promise<NetworkChange> | undefined;
     try {
       const inTime = AbortSignal.any([signal, abortAfter(startTimeoutMs, () => notStarted(id, startTimeoutMs))]);
+      log = await engine.watchLog(id, inTime);
       const policy = readPolicy(this.#options.network ?? DEFAULTS.network);
       const policied = { id, image: spec.image, labels: spec.labels };
       const started = engine.start(id, inTime);
@@ -163,30 +181,33 @@ export class ExecutionContainer {
       held.catch(() => undefined); // awaited below, unless the start fails
       await started;
       address = await engine.address(id, inTime);
-      const { host, port } = address;
-      const entry = { token: session.token, containerId: id, dockerHost: engine.url };
+      const { host, port, own } = address;
+      const { token } = session;
+      const entry = { token, containerId: id, session: session.id, dockerHost: engine.url };
       await saveRuntimeEntry(host, port, entry);
       // Only an agent that is configured starts kernels.
       const change = await held;
       await configureAgent(
         engine,
-        { id, address, token: session.token, config: agentConfig(this.#options) },
+        { id, address, token, log, config: agentConfig(this.#options) },
         { timeoutMs: startTimeoutMs, signal },
       );
-      const { token } = session;
       const control = await Control.open({ ...address, token }, { timeoutMs: startTimeoutMs, signal: inTime });
-      const { own } = address;
       if (own !== undefined && (await isAgentAt(own, token))) await saveRuntimeEntry(host, port, { ...entry, direct: own });
+      if (detached) watch.dismiss();
+      const fileChannels = new FileChannels(await findAgent({ host, port, token }), DEFAULTS.connectTimeoutMs);
       const { onDenied } = this.#options;
       if (onDenied !== undefined) control.on("denied", ({ denials }) => denials.forEach(onDenied));
       const network = new ContainerNetwork(engine, policied, control, policy, change);
-      return { engine, id, token, address, control, network };
+      return { engine, id, token, address, control, network, guard: watch, fileChannels, files: new Files(fileChannels) };
     } catch (error) {
       await held?.then(({ gone }) => gone).catch(() => undefined);
-      const [cleanup] = await Promise.allSettled([discard(engine, id, address)]);
+      const [cleanup] = await Promise.allSettled([discard({ engine, id, address, guard: watch })]);
       if (cleanup.status === "fulfilled") throw error;
       const errors = [error, cleanup.reason];
       throw new AggregateError(errors, errors.map(messageOf).join(" And then: "), { cause: error });
+    } finally {
+      log?.close();
     }
   }
 
@@ -200,7 +221,8 @@ export class ExecutionContainer {
     this.#killed = true;
     if (running !== undefined) {
       running.control.close();
-      await Promise.all([discard(running.engine, running.id, running.address), running.network.settled()]);
+      running.fileChannels.close(new ContainerDiedError("it was killed"));
+      await Promise.all([discard(running), running.network.settled()]);
     }
     this.#life = undefined;
   }
@@ -213,14 +235,18 @@ export class ExecutionContainer {
   }
 }
 
+/** What there is of a container that is to go. */
+type Remains = Pick<Running, "engine" | "id" | "guard"> & { readonly address: SandboxAddress | undefined };
+
 /** Removes a container and what is stored of it; the one even if the other fails. */
-async function discard(engine: Engine, id: string, address: SandboxAddress | undefined): Promise<void> {
+async function discard({ engine, id, address, guard }: Remains): Promise<void> {
   const entry = address === undefined ? undefined : removeRuntimeEntry(address.host, address.port, id);
   const failures = (await Promise.allSettled([engine.remove(id), entry])).flatMap((step) =>
     step.status === "rejected" ? [step.reason as unknown] : [],
   );
   if (failures.length > 1) throw new AggregateError(failures, failures.map(messageOf).join(" "));
   if (failures.length === 1) throw failures[0];
+  guard.dismiss();
 }
 
 function notStarted(id: string, timeoutMs: number): IpyboxError {

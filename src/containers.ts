@@ -1,7 +1,8 @@
+import { rm } from "node:fs/promises";
 import type { Engine, SandboxSummary } from "./engine/engine.ts";
 import { fullImageName } from "./image-reference.ts";
-import { removeRuntimeEntry } from "./runtime-dir.ts";
-import { CONTAINER_LABEL, CREATED_LABEL, HELPER_LABEL, IMAGE_LABEL, OWNER_LABEL } from "./sandbox-spec.ts";
+import { listRuntimeFiles, removeRuntimeEntry } from "./runtime-dir.ts";
+import { CONTAINER_LABEL, CREATED_LABEL, IMAGE_LABEL, OWNER_LABEL, SESSION_LABEL } from "./sandbox-spec.ts";
 
 /** A container that some process has started through this package. */
 export interface ContainerInfo {
@@ -27,7 +28,7 @@ export interface ContainerFilter {
 
 /** Lists the containers of this package, whoever started them. */
 export async function listContainers(filter: ContainerFilter = {}): Promise<readonly ContainerInfo[]> {
-  return (await find(await openEngine(filter), filter)).filter(isContainer).map(describe);
+  return (await find(await openEngine(filter), filter)).map(describe);
 }
 
 /** Removes containers of this package, running or not, and gives those that are gone. No other is touched. */
@@ -42,7 +43,28 @@ export async function removeContainers(filter: ContainerFilter = {}): Promise<re
       `${failures.length} of ${found.length} containers can't be removed: ${String(failures[0])}`,
     );
   }
-  return found.filter(isContainer).map(describe);
+  return found.map(describe);
+}
+
+/**
+ * Removes what is left of containers that are gone: tokens that nothing needs any more, and containers that have helped
+ * others. Gives how many containers they were of.
+ */
+export async function removeRemains({ dockerHost }: Pick<ContainerFilter, "dockerHost"> = {}): Promise<number> {
+  const engine = await openEngine({ dockerHost });
+  // The files first: what is written from here on is none of ours.
+  const files = (await listRuntimeFiles()).filter(({ entry }) => entry === undefined || entry.dockerHost === engine.url);
+  const all = await engine.list({ [SESSION_LABEL]: "" });
+  const sessions = new Set(all.filter(({ labels }) => labels[CONTAINER_LABEL] !== undefined).map(sessionOf));
+  const helpers = all.filter((sandbox) => !sessions.has(sessionOf(sandbox)));
+  const stale = files.filter(({ session, isFresh }) => !sessions.has(session) && !isFresh);
+  await Promise.all(helpers.map(({ id }) => engine.remove(id)));
+  await Promise.all(stale.map(({ path }) => rm(path, { force: true })));
+  return new Set([...helpers.map(sessionOf), ...stale.map(({ session }) => session)]).size;
+}
+
+function sessionOf({ labels }: SandboxSummary): string | undefined {
+  return labels[SESSION_LABEL];
 }
 
 async function remove(engine: Engine, { id, ports }: SandboxSummary): Promise<void> {
@@ -55,11 +77,6 @@ function find(engine: Engine, { image }: ContainerFilter): Promise<readonly Sand
     [CONTAINER_LABEL]: "1",
     ...(image === undefined ? {} : { [IMAGE_LABEL]: fullImageName(image, "image") }),
   });
-}
-
-/** Whether it runs cells. What helps another container is removed as well, but is nobody's business. */
-function isContainer({ labels }: SandboxSummary): boolean {
-  return labels[HELPER_LABEL] === undefined;
 }
 
 function describe({ id, image, running, createdAt, labels, ports }: SandboxSummary): ContainerInfo {

@@ -10,6 +10,9 @@ import { CONTROL_PATH, type ControlEvent, controlMessage, type ControlReply, typ
 const BEAT_MS = 5_000;
 const RETRY_DELAYS_MS = [0, 100, 200, 400, 800, 1_600] as const;
 const CONNECT_TIMEOUT_MS = 5_000;
+
+/** A connection that does not come back for so long is tried again only when something is asked for: by then the lease is over. */
+const GIVE_UP_MS = 60_000;
 const REPLY_TIMEOUT_MS = 10_000;
 
 /** Where the agent is, and what lets in. */
@@ -35,6 +38,7 @@ export class Control extends EventEmitter<EventMap> {
   #next = 1;
   #alive = true;
   #closed = false;
+  #reconnecting = false;
   #beat: NodeJS.Timeout | undefined;
 
   private constructor(target: ControlTarget) {
@@ -66,6 +70,7 @@ export class Control extends EventEmitter<EventMap> {
     this.#asked.set(id, asked);
     this.#hold();
     this.#send(asked);
+    if (this.#socket === undefined) void this.#reconnect();
     const timer = setTimeout(() => {
       const text = `The container's agent did not answer a ${request.type} within ${timeoutMs} ms.`;
       asked.reply.reject(new IpyboxError("connection_lost", text, { details: { timeoutMs } }));
@@ -104,6 +109,7 @@ export class Control extends EventEmitter<EventMap> {
     socket.once("upgrade", ({ socket: wire }) => (this.#wire = wire));
     const abort = (): void => socket.terminate();
     signal?.addEventListener("abort", abort, { once: true });
+    if (signal?.aborted === true) abort();
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once("open", resolve);
@@ -131,15 +137,15 @@ export class Control extends EventEmitter<EventMap> {
 
   async #reconnect(): Promise<void> {
     this.#socket = undefined;
-    for (let attempt = 0; !this.#closed; attempt += 1) {
+    if (this.#reconnecting) return;
+    this.#reconnecting = true;
+    const giveUpAt = performance.now() + GIVE_UP_MS;
+    for (let attempt = 0; !this.#closed && this.#socket === undefined; attempt += 1) {
+      if (performance.now() > giveUpAt && this.#asked.size === 0) break;
       await delay(RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)], undefined, { ref: false });
-      if (this.#closed) return;
-      const connected = await this.#connect(CONNECT_TIMEOUT_MS).then(
-        () => true,
-        () => false,
-      );
-      if (connected) return;
+      if (!this.#closed) await this.#connect(CONNECT_TIMEOUT_MS).catch(() => undefined);
     }
+    this.#reconnecting = false;
   }
 
   #receive(text: string): void {

@@ -29,7 +29,40 @@ export type IpyboxErrorCode =
   | "execution_aborted"
   | "execution_timeout"
   | "execution_not_found"
-  | "output_lost";
+  | "output_lost"
+  | "mcp_server_failed"
+  | FileErrorCode;
+
+/** What the operating system says when a file can't be worked on, by Linux's names. */
+export type FileErrorCode = (typeof FILE_ERROR_CODES)[number];
+
+const FILE_ERROR_CODES = [
+  "EACCES",
+  "EBUSY",
+  "EDQUOT",
+  "EEXIST",
+  "EFBIG",
+  "EINVAL",
+  "EIO",
+  "EISDIR",
+  "ELOOP",
+  "EMFILE",
+  "EMLINK",
+  "ENAMETOOLONG",
+  "ENFILE",
+  "ENODEV",
+  "ENOENT",
+  "ENOMEM",
+  "ENOSPC",
+  "ENOTDIR",
+  "ENOTEMPTY",
+  "EOPNOTSUPP",
+  "EOVERFLOW",
+  "EPERM",
+  "EROFS",
+  "ETXTBSY",
+  "EXDEV",
+] as const;
 
 /** Facts about an error, for programs and logs. Never holds a token or a value of `env`. */
 export type ErrorDetails = Readonly<Record<string, unknown>>;
@@ -183,6 +216,42 @@ export class ContainerDiedError extends IpyboxError {
     super("container_died", `The container is gone (${reason}). Create a new one.`, options);
     this.reason = reason;
     this.result = result;
+  }
+}
+
+/** Which file an error is about, and on which side of the wall it is. */
+export interface FileErrorOptions {
+  /** The operation, for instance `uploadFile`. */
+  readonly operation: string;
+  readonly path: string;
+  readonly pathBytes?: Uint8Array | undefined;
+  readonly side: "sandbox" | "host";
+  readonly cause?: unknown;
+}
+
+/** A file can't be worked on, in the sandbox or on the host. `code` is the operating system's, for instance `ENOENT`. */
+export class FileError extends IpyboxError {
+  override readonly name: string = "FileError";
+  declare readonly code: FileErrorCode;
+  /** The file. What isn't UTF-8 in its name is replaced by U+FFFD. */
+  readonly path: string;
+  /** The file, when `path` can't tell it. */
+  readonly pathBytes: Uint8Array | undefined;
+  /** Whether the file is in the sandbox or on the host. */
+  readonly side: "sandbox" | "host";
+
+  /** A `code` that is none of `FileErrorCode` becomes `EIO`. `reason` is the system's text. */
+  constructor(code: string, reason: string, options: FileErrorOptions) {
+    const { operation, path, pathBytes, side, cause } = options;
+    const known = FILE_ERROR_CODES.find((one) => one === code) ?? "EIO";
+    const where = side === "host" ? "on the host" : "in the sandbox";
+    super(known, `${operation}: ${JSON.stringify(path)} ${where}: ${reason} (${code}).`, {
+      details: { operation, path, side, systemCode: code },
+      cause,
+    });
+    this.path = path;
+    this.pathBytes = pathBytes;
+    this.side = side;
   }
 }
 

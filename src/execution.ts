@@ -18,6 +18,7 @@ import type { Request } from "./protocol/requests.ts";
 import type { ExecutionResult } from "./result.ts";
 import { ResultBuilder } from "./result-builder.ts";
 import { executionId, type Pending, requestsToEnd } from "./session.ts";
+import { startFailure } from "./start-failure.ts";
 import { TextFlow, textsOf } from "./text-flow.ts";
 
 /** A cell that was interrupted has so long to end before the caller is answered all the same. */
@@ -153,6 +154,11 @@ export class Execution implements Pending {
     this.#clock.set("held", held);
   }
 
+  /** @internal Somebody is asked whether the cell may go on. */
+  whileAsking<T>(wait: () => Promise<T>): Promise<T> {
+    return this.#clock.during("asking", wait);
+  }
+
   /** @internal Takes a frame of this execution. */
   receive(frame: Frame): void {
     if (this.#settled) return;
@@ -200,7 +206,7 @@ export class Execution implements Pending {
         this.fail(new ExecutionAbortedError(this.id, message.reason));
         return;
       case "kernel_start_failed":
-        this.fail(new IpyboxError("kernel_start_failed", `No kernel could be started: ${message.message}.`));
+        this.fail(startFailure(message.message, message.bound));
         return;
       case "kernel_died":
         this.fail(this.#expired ? this.#timeoutError(true) : new KernelDiedError(message, this.snapshot()));

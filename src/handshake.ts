@@ -1,8 +1,19 @@
+import type { IncomingMessage } from "node:http";
 import type WebSocket from "ws";
+import { z } from "zod";
 import { IpyboxError } from "./errors.ts";
+import type { Refusal } from "./protocol/agent-config.ts";
 import { FrameKind, readFrames } from "./protocol/frame.ts";
 import type { Control } from "./protocol/requests.ts";
+import { startFailure } from "./start-failure.ts";
 import type { KernelTarget } from "./target.ts";
+
+const MAX_REFUSAL_BYTES = 64 * 1024;
+
+const refusalSchema: z.ZodType<Refusal> = z.object({
+  message: z.string(),
+  bound: z.enum(["pids", "memory", "disk"]).optional(),
+});
 
 /** Waits until the agent says that it takes requests; nothing is read beyond that. */
 export async function handshake(
@@ -44,9 +55,8 @@ export async function handshake(
         }
       });
       socket.once("unexpected-response", (_, response) => {
-        done();
-        response.resume();
-        reject(refusal(response.statusCode ?? 0, target));
+        const failed = readRefusal(response).then((why) => Promise.reject(refusal(response.statusCode ?? 0, why, target)));
+        failed.catch(reject).finally(done);
       });
       socket.once("error", (cause) => {
         done();
@@ -64,7 +74,7 @@ export async function handshake(
   }
 }
 
-function refusal(status: number, { host, port, kernelId }: KernelTarget): IpyboxError {
+function refusal(status: number, why: Refusal | undefined, { host, port, kernelId }: KernelTarget): IpyboxError {
   const where = `${host}:${port}`;
   const details = { host, port, status };
   switch (status) {
@@ -75,13 +85,25 @@ function refusal(status: number, { host, port, kernelId }: KernelTarget): Ipybox
     case 404:
       return new IpyboxError("kernel_not_found", `The container on ${where} has no kernel ${kernelId} (any more).`, { details });
     case 503:
-      return new IpyboxError(
-        "kernel_start_failed",
-        `The container on ${where} could not start a kernel: it may be out of memory or processes.`,
-        { details },
-      );
+      return startFailure(why?.message ?? `the container on ${where} does not say why`, why?.bound, details);
     default:
       return notAnAgent(where, new Error(`it answered with status ${status}`));
+  }
+}
+
+/** What the agent says why; undefined when what answers is no agent. */
+async function readRefusal(response: IncomingMessage): Promise<Refusal | undefined> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      bytes += chunk.length;
+      if (bytes > MAX_REFUSAL_BYTES) break;
+    }
+    return refusalSchema.parse(JSON.parse(Buffer.concat(chunks).toString()));
+  } catch {
+    return undefined;
   }
 }
 

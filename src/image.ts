@@ -91,7 +91,7 @@ export class ExecutionImage {
         BASE: base,
         IPYBOX_UID: String(uid),
         IPYBOX_GID: String(gid),
-        IPYBOX_PRELOAD: preload.join(","),
+        PRELOAD: preload.join(","),
       },
       labels: { "ipybox.image": "1", "ipybox.version": await packageVersion() },
       onOutput: (line) => onProgress?.(readProgress(line)),

@@ -4,8 +4,8 @@ import WebSocket from "ws";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { handshake, isRefused } from "./handshake.ts";
 import { KERNELS_PATH } from "./protocol/agent-config.ts";
-import { encodeFrame, encodeJsonFrame, type Frame, FrameKind, readFrames } from "./protocol/frame.ts";
-import { encodeMessage } from "./protocol/messages.ts";
+import { encodeJsonFrame, type Frame, FrameKind, readFrames } from "./protocol/frame.ts";
+import { encodeRequest } from "./protocol/messages.ts";
 import { type Control, RECEIPT_BYTES, type Request } from "./protocol/requests.ts";
 import { Pulse } from "./pulse.ts";
 import type { KernelTarget } from "./target.ts";
@@ -53,7 +53,7 @@ export interface LinkEvents {
 export class Link {
   readonly #target: KernelTarget;
   /** Names this client, so that a new connection takes the place of one that has died. */
-  readonly #client: string = randomUUID();
+  readonly client: string = randomUUID();
   #socket: WebSocket | undefined;
   #after: number | "latest";
   #sequence = 0;
@@ -93,12 +93,12 @@ export class Link {
 
   /** Sends a request, unless the connection is down: who needs it sends it again after `onReconnected`. */
   send(request: Request): void {
-    if (!("buffers" in request) || request.buffers === undefined) {
-      this.#socket?.send(encodeJsonFrame(FrameKind.request, request));
-      return;
-    }
-    const { buffers, ...message } = request;
-    this.#socket?.send(encodeFrame(FrameKind.message, encodeMessage(message, buffers)));
+    this.sendFrame(encodeRequest(request));
+  }
+
+  /** Sends a request that is encoded already. */
+  sendFrame(frame: Buffer): void {
+    this.#socket?.send(frame);
   }
 
   /** Leaves output where it is, so that the kernel has to wait. */
@@ -143,7 +143,7 @@ export class Link {
   /** Frames wait until `#flow()`. */
   async #connect(target: KernelTarget, timeoutMs: number, create?: LinkOptions["create"], signal?: AbortSignal): Promise<void> {
     const { host, port, token, kernelId } = target;
-    const query = new URLSearchParams({ client: this.#client, after: String(this.#after) });
+    const query = new URLSearchParams({ client: this.client, after: String(this.#after) });
     if (create !== undefined) {
       query.set("create", "true");
       query.set("grace", String(create.gracePeriodMs));
@@ -204,7 +204,7 @@ export class Link {
   #control(control: Control): void {
     if (control.type === "execution_not_found") this.#events?.onNotFound(control.execution);
     if (control.type !== "closed") return;
-    if (control.code === "container_culled") {
+    if (control.code === "container_culled" || control.code === "container_abandoned") {
       this.#lose(new ContainerDiedError(control.message));
       return;
     }

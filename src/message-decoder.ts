@@ -1,5 +1,6 @@
+import { MessageParts } from "./message-parts.ts";
 import type { ExecutionEvent } from "./protocol/events.ts";
-import { type Frame, FrameFlag, FrameKind } from "./protocol/frame.ts";
+import { type Frame, FrameKind } from "./protocol/frame.ts";
 import { decodeLifecycle, type LifecycleMessage } from "./protocol/lifecycle.ts";
 import { decodeMessage, type KernelMessage } from "./protocol/messages.ts";
 import { StreamDecoder } from "./stream-decoder.ts";
@@ -13,14 +14,16 @@ export type Decoded = KernelMessage | LifecycleMessage;
 /** Turns the frames of one execution into messages. */
 export class MessageDecoder {
   readonly #streams = { stdout: new StreamDecoder(), stderr: new StreamDecoder() };
-  #parts: Buffer[] = [];
-  #partBytes = 0;
+  readonly #parts = new MessageParts(MAX_MESSAGE_BYTES);
+
   /** Bytes of messages of which a part is gone: the rest of them is good for nothing. */
-  lostBytes = 0;
+  get lostBytes(): number {
+    return this.#parts.lostBytes;
+  }
 
   /** Bytes that have come of a message that is not complete. */
   get unfinishedBytes(): number {
-    return this.#partBytes;
+    return this.#parts.unfinishedBytes;
   }
 
   /** Undefined when the frame is only a part of a message. Throws when it isn't what it should be. */
@@ -41,9 +44,7 @@ export class MessageDecoder {
 
   /** Frames are missing before the next one: half a message will not become a whole one. */
   gap(): void {
-    this.lostBytes += this.#partBytes;
-    this.#parts = [];
-    this.#partBytes = 0;
+    this.#parts.gap();
   }
 
   /** What the streams still hold at the end: halves of characters. */
@@ -58,22 +59,8 @@ export class MessageDecoder {
     return { type: "stream", name, text: this.#streams[name].decode(frame) };
   }
 
-  #message({ flags, payload }: Frame): Decoded | undefined {
-    const continued = (flags & FrameFlag.continued) !== 0;
-    if (continued && this.#parts.length === 0) {
-      // The end itself comes again, and is no output.
-      if ((flags & FrameFlag.last) === 0) this.lostBytes += payload.length;
-      return undefined;
-    }
-    if (!continued) this.gap();
-    if ((flags & FrameFlag.more) === 0 && !continued) return decodeMessage(payload);
-    this.#partBytes += payload.length;
-    if (this.#partBytes > MAX_MESSAGE_BYTES) throw new RangeError(`a message is longer than ${MAX_MESSAGE_BYTES} bytes`);
-    this.#parts.push(payload);
-    if ((flags & FrameFlag.more) !== 0) return undefined;
-    const whole = Buffer.concat(this.#parts);
-    this.#parts = [];
-    this.#partBytes = 0;
-    return decodeMessage(whole);
+  #message(frame: Frame): Decoded | undefined {
+    const whole = this.#parts.add(frame);
+    return whole && decodeMessage(whole);
   }
 }

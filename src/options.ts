@@ -34,6 +34,12 @@ export const DEFAULTS: {
   readonly maxOutputBytes: number;
   /** How long a kernel lives after its last client has vanished. */
   readonly gracePeriodMs: number;
+  /** How long a container may give no sign of life while it works on files. */
+  readonly fileTimeoutMs: number;
+  /** How long a file may be that is read as a whole. */
+  readonly maxReadBytes: number;
+  /** How many entries a list may have. */
+  readonly maxListEntries: number;
 } = {
   tag: "gradion-ai/ipybox",
   memoryBytes: 2048 * MIB,
@@ -48,6 +54,9 @@ export const DEFAULTS: {
   timeoutMs: 120_000,
   maxOutputBytes: 16 * MIB,
   gracePeriodMs: 60_000,
+  fileTimeoutMs: 30_000,
+  maxReadBytes: 256 * MIB,
+  maxListEntries: 100_000,
 };
 
 /** Whose rights cells have. Neither may be 0. */
@@ -96,6 +105,11 @@ export interface ExecutionContainerOptions {
   readonly startTimeoutMs?: number | undefined;
   /** Ends the container, and removes it, when no cell has run in it for so long, in milliseconds. Default: never. */
   readonly idleTimeoutMs?: number | undefined;
+  /**
+   * Whether the container stays when this process ends. Default false: without its owner it ends by itself, within
+   * half a minute.
+   */
+  readonly detached?: boolean | undefined;
   /** Gives up a `run()` that is under way: the container is removed. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -148,6 +162,7 @@ const schema: z.ZodObject = z.strictObject({
   dockerHost: text.optional(),
   startTimeoutMs: z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more" }).optional(),
   idleTimeoutMs: z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more" }).optional(),
+  detached: z.boolean({ error: "must be true or false" }).optional(),
   signal: abortSignal.optional(),
 });
 

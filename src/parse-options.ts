@@ -26,8 +26,9 @@ export function parseOptions<Schema extends z.ZodType>(schema: Schema, options: 
     throw new IpyboxError("invalid_option", `${owner} has no option ${JSON.stringify(field)}.${known}`, { details: { field } });
   }
   const field = path.join(".") || "options";
-  // Values of env are secrets.
-  const given = path[0] === "env" && path.length > 1 ? undefined : describe(path.reduce<unknown>(valueAt, options));
+  // Values of these are secrets.
+  const secret = (path[0] === "env" || path[0] === "headers") && path.length > 1;
+  const given = secret ? undefined : describe(path.reduce<unknown>(valueAt, options));
   const reason = issue?.code === "invalid_key" ? (issue.issues[0]?.message ?? issue.message) : (issue?.message ?? "is wrong");
   const text = `${owner}: option ${JSON.stringify(field)} ${reason}.${given === undefined ? "" : ` Given was ${given}.`}`;
   throw new IpyboxError("invalid_option", text, { details: { field, ...(given === undefined ? {} : { given }) } });

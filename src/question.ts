@@ -10,6 +10,7 @@ import { endsExecution, type Frame } from "./protocol/frame.ts";
 import type { Request } from "./protocol/requests.ts";
 import { ExecutionResult } from "./result.ts";
 import { executionId, type Pending, requestsToEnd, type Session } from "./session.ts";
+import { startFailure } from "./start-failure.ts";
 
 /** What a kernel or its agent answers to what is no cell. */
 export type Reply = Answer | { readonly type: "reset_reply" };
@@ -104,7 +105,7 @@ export class Question implements Pending {
         this.fail(new KernelDiedError(message, noResult()));
         break;
       case "kernel_start_failed":
-        this.fail(new IpyboxError("kernel_start_failed", `No kernel could be started: ${message.message}.`));
+        this.fail(startFailure(message.message, message.bound));
         break;
       case "execution_lost":
         this.fail(

@@ -1,6 +1,6 @@
 import { request } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Engine, SandboxAddress } from "./engine/engine.ts";
+import type { Engine, SandboxAddress, SandboxLog } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { type AgentConfig, CONFIG_PATH } from "./protocol/agent-config.ts";
 
@@ -19,6 +19,8 @@ export interface StartedSandbox {
   readonly id: string;
   readonly address: SandboxAddress;
   readonly token: string;
+  /** What it has logged since its start. */
+  readonly log: SandboxLog;
   readonly config: AgentConfig;
 }
 
@@ -31,18 +33,18 @@ export async function configureAgent(
   sandbox: StartedSandbox,
   { timeoutMs, signal }: ReadinessOptions,
 ): Promise<void> {
-  const { id } = sandbox;
+  const { id, log } = sandbox;
   const startedAt = performance.now();
   let inspectAt = startedAt + INSPECT_EVERY_MS;
   for (;;) {
     const status = await putConfig(sandbox, timeoutMs, signal);
     if (status === 204) return;
     signal.throwIfAborted();
-    if (status === 401) throw await notReady(engine, id, "does not accept its own token");
+    if (status === 401) throw notReady(id, "does not accept its own token", log);
     const now = performance.now();
-    if (now - startedAt > timeoutMs) throw await notReady(engine, id, `was not ready within ${timeoutMs} ms`);
+    if (now - startedAt > timeoutMs) throw notReady(id, `was not ready within ${timeoutMs} ms`, log);
     if (now > inspectAt) {
-      await assertRunning(engine, id, signal);
+      await assertRunning(engine, sandbox, signal);
       inspectAt = performance.now() + INSPECT_EVERY_MS;
     }
     await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
@@ -50,22 +52,25 @@ export async function configureAgent(
 }
 
 /** The error for a sandbox that did not come up, with what it has logged. */
-export async function notReady(engine: Engine, id: string, reason: string): Promise<IpyboxError> {
-  const log = await engine.logs(id, LOG_LINES).catch(() => "");
+function notReady(id: string, reason: string, log: SandboxLog): IpyboxError {
+  const lines = log.tail(LOG_LINES);
   const text =
     `Container ${id.slice(0, 12)} ${reason}. ` +
-    (log === "" ? "It has logged nothing. " : `Its last lines are:\n${log}\n`) +
+    (lines === "" ? "It has logged nothing. " : `Its last lines are:\n${lines}\n`) +
     "Its image may be made by another version of ipybox, or by something else: build it anew with `npx ipybox build`.";
-  return new IpyboxError("container_start_failed", text, { details: { containerId: id, reason, log } });
+  return new IpyboxError("container_start_failed", text, { details: { containerId: id, reason, log: lines } });
 }
 
-async function assertRunning(engine: Engine, id: string, signal: AbortSignal): Promise<void> {
+async function assertRunning(engine: Engine, { id, log }: StartedSandbox, signal: AbortSignal): Promise<void> {
   const state = await engine.inspect(id, signal);
   if (state?.running === true) return;
-  if (state === undefined)
+  // It may have been removed at its end.
+  const ending = state?.exitCode === undefined ? await engine.ending(id, signal) : { ...state, exitCode: state.exitCode };
+  if (ending === undefined || ("signal" in ending && ending.signal !== undefined)) {
     throw new IpyboxError("container_start_failed", `Container ${id.slice(0, 12)} was removed while it started.`);
-  const memory = state.oomKilled ? ", out of memory: raise memoryBytes" : "";
-  throw await notReady(engine, id, `ended with status ${state.exitCode ?? "unknown"} while it started${memory}`);
+  }
+  const memory = ending.oomKilled ? ", out of memory: raise memoryBytes" : "";
+  throw notReady(id, `ended with status ${ending.exitCode} while it started${memory}`, log);
 }
 
 /** The agent's answer, or undefined when there was none. */

@@ -28,7 +28,9 @@ export function replayExecution(target: KernelTarget, number: number, options: R
       new IpyboxError("disconnected", `The client was disconnected before execution ${executionId(number)} was done.`),
     );
   };
-  const events = { onOther: () => undefined, onGap: () => undefined, onLost: (error: IpyboxError) => execution.fail(error) };
+  const ignore = (): void => undefined;
+  const calls = { onCall: ignore, onReconnected: ignore, onDied: ignore };
+  const events = { ...calls, onOther: ignore, onGap: ignore, onLost: (error: IpyboxError) => execution.fail(error) };
   const run = async (): Promise<void> => {
     signal.addEventListener("abort", end, { once: true });
     try {

@@ -1,15 +1,20 @@
-import { randomBytes } from "node:crypto";
-import { lstat, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { lstat, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 import type { SandboxAddress } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 
+/** A draft has its name for a moment only. */
+const DRAFT_MS = 60_000;
+const DRAFT = /\.json\.([0-9a-f-]{36})$/;
+
 /** What this user's processes know of a container that one of them has started. */
 export interface RuntimeEntry {
   readonly token: string;
   readonly containerId: string;
+  /** The start of that container, as its label tells. */
+  readonly session: string;
   /** The daemon that runs it, as `DOCKER_HOST` would name it. */
   readonly dockerHost: string;
   /** Where this machine reaches the agent without the published port. */
@@ -19,6 +24,7 @@ export interface RuntimeEntry {
 const runtimeEntry: z.ZodType<RuntimeEntry> = z.object({
   token: z.string(),
   containerId: z.string(),
+  session: z.string(),
   dockerHost: z.string(),
   direct: z.object({ host: z.string(), port: z.number() }).optional(),
 });
@@ -27,9 +33,10 @@ const runtimeEntry: z.ZodType<RuntimeEntry> = z.object({
 export async function saveRuntimeEntry(host: string, port: number, entry: RuntimeEntry): Promise<void> {
   const directory = await runtimeDirectory();
   const path = join(directory, entryName(host, port));
-  const draft = `${path}.${randomBytes(6).toString("hex")}`;
+  // So named, it is found when the process is killed right here.
+  const draft = `${path}.${entry.session}`;
   try {
-    await writeFile(draft, JSON.stringify(entry), { mode: 0o600, flag: "wx" });
+    await writeFile(draft, JSON.stringify(entry), { mode: 0o600 });
     await rename(draft, path);
   } catch (error) {
     await rm(draft, { force: true });
@@ -39,25 +46,42 @@ export async function saveRuntimeEntry(host: string, port: number, entry: Runtim
 
 /** Finds what is known of the container behind a port, or undefined. An entry may outlive its container. */
 export async function readRuntimeEntry(host: string, port: number): Promise<RuntimeEntry | undefined> {
-  const directory = await runtimeDirectory();
-  let text: string;
-  try {
-    text = await readFile(join(directory, entryName(host, port)), "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    return runtimeEntry.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
+  return readEntry(join(await runtimeDirectory(), entryName(host, port)));
 }
 
 /** Forgets a container, unless its port belongs to another one by now. */
 export async function removeRuntimeEntry(host: string, port: number, containerId: string): Promise<void> {
   const entry = await readRuntimeEntry(host, port);
   if (entry?.containerId === containerId) await rm(join(await runtimeDirectory(), entryName(host, port)), { force: true });
+}
+
+/** What the runtime directory has of a start: an entry, or a draft of one. */
+export interface RuntimeFile {
+  readonly path: string;
+  readonly session: string;
+  /** Undefined for a draft. */
+  readonly entry: RuntimeEntry | undefined;
+  /** Whether somebody may just be writing it. */
+  readonly isFresh: boolean;
+}
+
+/** All that the runtime directory has. */
+export async function listRuntimeFiles(): Promise<readonly RuntimeFile[]> {
+  const directory = await runtimeDirectory();
+  const files: RuntimeFile[] = [];
+  for (const name of await readdir(directory)) {
+    const path = join(directory, name);
+    const entry = name.endsWith(".json") ? await readEntry(path) : undefined;
+    const session = entry?.session ?? DRAFT.exec(name)?.[1];
+    if (session === undefined) continue;
+    files.push({ path, session, entry, isFresh: entry === undefined && (await isRecent(path)) });
+  }
+  return files;
+}
+
+/** Forgets a start, however far it has come. */
+export async function removeSessionFiles(session: string): Promise<void> {
+  for (const file of await listRuntimeFiles()) if (file.session === session) await rm(file.path, { force: true });
 }
 
 /** The directory of this user alone. Anything else of that name is an error, since it would hold tokens. */
@@ -78,6 +102,26 @@ export async function runtimeDirectory(env: NodeJS.ProcessEnv = process.env): Pr
     );
   }
   return path;
+}
+
+async function isRecent(path: string): Promise<boolean> {
+  const { mtimeMs } = await lstat(path).catch(() => ({ mtimeMs: 0 }));
+  return Date.now() - mtimeMs < DRAFT_MS;
+}
+
+async function readEntry(path: string): Promise<RuntimeEntry | undefined> {
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    return runtimeEntry.safeParse(JSON.parse(text)).data;
+  } catch {
+    return undefined;
+  }
 }
 
 function entryName(host: string, port: number): string {

@@ -13,7 +13,7 @@ import { proxySettings } from "./proxies.ts";
 
 /** Labels of a container. Nothing without the first is ever touched. */
 export const CONTAINER_LABEL = "ipybox.container";
-const SESSION_LABEL = "ipybox.session";
+export const SESSION_LABEL = "ipybox.session";
 export const IMAGE_LABEL = "ipybox.tag";
 export const OWNER_LABEL = "ipybox.owner";
 export const CREATED_LABEL = "ipybox.created";
@@ -54,7 +54,7 @@ export async function sandboxSpec(
       [CREATED_LABEL]: new Date().toISOString(),
     },
     port: options.port,
-    removeAtEnd: options.idleTimeoutMs !== undefined,
+    removeAtEnd: options.detached !== true || options.idleTimeoutMs !== undefined,
     memoryBytes: options.memoryBytes ?? Math.min(DEFAULTS.memoryBytes, info.memoryBytes),
     cpus: options.cpus ?? Math.min(DEFAULTS.cpus, info.cpus),
     pidsLimit: options.pidsLimit ?? DEFAULTS.pidsLimit,
@@ -64,9 +64,9 @@ export async function sandboxSpec(
 
 /** What the agent of that start has to know. */
 export function agentConfig(options: ExecutionContainerOptions): AgentConfig {
-  const idleTimeoutMs = options.idleTimeoutMs ?? null;
+  const { user = callerUser(), env = {}, idleTimeoutMs = null, detached = false } = options;
   const network = canonicalPolicy(readPolicy(options.network ?? DEFAULTS.network));
-  return { ...(options.user ?? callerUser()), env: options.env ?? {}, proxies: proxySettings(), network, idleTimeoutMs };
+  return { ...user, env, proxies: proxySettings(), network, idleTimeoutMs, detached };
 }
 
 async function certificateFiles(paths: readonly string[]): Promise<readonly SandboxFile[]> {

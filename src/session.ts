@@ -1,7 +1,8 @@
 import { randomInt } from "node:crypto";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { Link, type LinkOptions } from "./link.ts";
-import { endsExecution, type Frame } from "./protocol/frame.ts";
+import { endsExecution, type Frame, FrameKind } from "./protocol/frame.ts";
+import { decodeLifecycle } from "./protocol/lifecycle.ts";
 import type { Request } from "./protocol/requests.ts";
 import type { ExecutionResult } from "./result.ts";
 import type { KernelTarget } from "./target.ts";
@@ -25,6 +26,8 @@ export interface Pending {
   drain(): void;
   /** Frames are gone for good before the next one; up to there, the agent had so many bytes of output of it, seen or not. */
   gap(bytes: number): void;
+  /** Waits as long as `wait` takes, which doesn't count as its own time. */
+  whileAsking?<T>(wait: () => Promise<T>): Promise<T>;
   /** What has come so far, if it has a result. */
   snapshot?(): ExecutionResult;
 }
@@ -32,6 +35,12 @@ export interface Pending {
 export interface SessionEvents {
   /** A frame that belongs to nothing that is waited for. */
   onOther(frame: Frame): void;
+  /** A frame about calls of host functions. */
+  onCall(frame: Frame): void;
+  /** What was sent before may not have arrived. */
+  onReconnected(): void;
+  /** The kernel's process has ended, with all that waited in it. */
+  onDied(): void;
   /** Frames are missing before the next one. */
   onGap(): void;
   onLost(error: IpyboxError): void;
@@ -59,7 +68,10 @@ export class Session {
     if (first !== undefined) session.submit(first);
     link.start({
       onFrame: (frame) => session.#receive(frame),
-      onReconnected: () => session.#resubmit(),
+      onReconnected: () => {
+        session.#resubmit();
+        events.onReconnected();
+      },
       onGap: (gone) => {
         for (const pending of session.#pending.values()) pending.gap(gone.get(pending.number) ?? 0);
         events.onGap();
@@ -79,6 +91,17 @@ export class Session {
     return this.#next;
   }
 
+  /** Names this client among those of the kernel. */
+  get client(): string {
+    return this.#link.client;
+  }
+
+  /** Waits as long as `wait` takes; meanwhile the execution's time does not count. */
+  whileAsking<T>(number: number, wait: () => Promise<T>): Promise<T> {
+    const pending = this.#pending.get(number);
+    return pending?.whileAsking === undefined ? wait() : pending.whileAsking(wait);
+  }
+
   /** Waits for something from now on, and asks the agent for it. */
   submit(pending: Pending): void {
     if (pending.settled) return;
@@ -88,6 +111,10 @@ export class Session {
 
   send(request: Request): void {
     this.#link.send(request);
+  }
+
+  sendFrame(frame: Buffer): void {
+    this.#link.sendFrame(frame);
   }
 
   /** Those before it must not hold up what somebody waits for. */
@@ -120,6 +147,11 @@ export class Session {
   }
 
   #receive(frame: Frame): void {
+    if (frame.kind === FrameKind.call) {
+      this.#events.onCall(frame);
+      return;
+    }
+    if (tellsDeath(frame)) this.#events.onDied();
     const pending = this.#pending.get(frame.execution);
     if (pending === undefined) {
       this.#events.onOther(frame);
@@ -152,6 +184,12 @@ export class Session {
 function notFound(number: number): IpyboxError {
   const id = executionId(number);
   return new IpyboxError("execution_not_found", `The kernel knows no execution ${id}.`, { details: { executionId: id } });
+}
+
+function tellsDeath({ kind, flags, payload }: Frame): boolean {
+  if (kind !== FrameKind.lifecycle || !endsExecution(flags)) return false;
+  const { type } = decodeLifecycle(payload);
+  return type === "kernel_died" || type === "reset_reply";
 }
 
 /** What the agent must still know of a task that nobody waits for any more. One that it does not know is not begun. */

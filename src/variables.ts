@@ -56,9 +56,12 @@ const ARRAYS = {
 } as const;
 
 /** A value as a message has it: what JSON lacks is an object with `$`; bytes go beside. See `python/ipybox_kernel/variables.py`. */
-export function encodeValue(value: SettableValue): { readonly value: unknown; readonly buffers: Buffers } {
+export function encodeValue(
+  value: SettableValue,
+  subject = "set: the value",
+): { readonly value: unknown; readonly buffers: Buffers } {
   const buffers: [string[], Uint8Array][] = [];
-  return { value: encode(value, ["value"], buffers, new Set()), buffers };
+  return { value: encode(value, ["value"], { buffers, above: new Set(), subject }), buffers };
 }
 
 /** The other way round. */
@@ -83,7 +86,16 @@ export function decodeValue(value: unknown): Value {
   }
 }
 
-function encode(value: unknown, path: string[], buffers: [string[], Uint8Array][], above: Set<object>): unknown {
+interface Encoding {
+  readonly buffers: [string[], Uint8Array][];
+  /** The objects that the value is in. */
+  readonly above: Set<object>;
+  /** What the value is, for errors. */
+  readonly subject: string;
+}
+
+function encode(value: unknown, path: string[], encoding: Encoding): unknown {
+  const { buffers, above } = encoding;
   switch (typeof value) {
     case "string":
     case "boolean":
@@ -95,37 +107,37 @@ function encode(value: unknown, path: string[], buffers: [string[], Uint8Array][
     case "object":
       break;
     default:
-      throw unsettable(path, typeof value);
+      throw unsettable(encoding.subject, path, typeof value);
   }
   if (value === null) return null;
   if (value instanceof Uint8Array) {
     buffers.push([path, value]);
     return null;
   }
-  if (value instanceof NdArray) return encodeArray(value.data, value.shape, path, buffers);
+  if (value instanceof NdArray) return encodeArray(value.data, value.shape, path, encoding);
   if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
-    return encodeArray(value as TypedArray, [value.byteLength / (value as TypedArray).BYTES_PER_ELEMENT], path, buffers);
+    return encodeArray(value as TypedArray, [value.byteLength / (value as TypedArray).BYTES_PER_ELEMENT], path, encoding);
   }
   if (value instanceof Date) return { $: "date", value: value.toISOString() };
-  if (above.has(value)) throw unsettable(path, "an object that contains itself");
+  if (above.has(value)) throw unsettable(encoding.subject, path, "an object that contains itself");
   above.add(value);
   try {
-    if (Array.isArray(value)) return value.map((item, index) => encode(item, [...path, String(index)], buffers, above));
+    if (Array.isArray(value)) return value.map((item, index) => encode(item, [...path, String(index)], encoding));
     const prototype: unknown = Object.getPrototypeOf(value);
     if (prototype !== Object.prototype && prototype !== null)
-      throw unsettable(path, `an object of class ${value.constructor.name}`);
+      throw unsettable(encoding.subject, path, `an object of class ${value.constructor.name}`);
     const escaped = "$" in value;
     const inner = escaped ? [...path, "value"] : path;
-    const items = Object.entries(value).map(([name, item]) => [name, encode(item, [...inner, name], buffers, above)] as const);
+    const items = Object.entries(value).map(([name, item]) => [name, encode(item, [...inner, name], encoding)] as const);
     return escaped ? { $: "object", value: Object.fromEntries(items) } : Object.fromEntries(items);
   } finally {
     above.delete(value);
   }
 }
 
-function encodeArray(data: TypedArray, shape: readonly number[], path: string[], buffers: [string[], Uint8Array][]): unknown {
+function encodeArray(data: TypedArray, shape: readonly number[], path: string[], { buffers, subject }: Encoding): unknown {
   const dtype = Object.entries(ARRAYS).find(([, type]) => data instanceof type)?.[0];
-  if (dtype === undefined) throw unsettable(path, data.constructor.name);
+  if (dtype === undefined) throw unsettable(subject, path, data.constructor.name);
   buffers.push([[...path, "data"], new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]);
   return { $: "array", dtype, shape };
 }
@@ -145,11 +157,11 @@ function decodeItems(items: Readonly<Record<string, unknown>>): { readonly [name
   return Object.fromEntries(Object.entries(items).map(([name, item]) => [name, decodeValue(item)]));
 }
 
-function unsettable(path: readonly string[], what: string): IpyboxError {
+function unsettable(subject: string, path: readonly string[], what: string): IpyboxError {
   const place = path.slice(1).join(".");
   return new IpyboxError(
     "invalid_option",
-    `set: ${place === "" ? "the value" : `the value at ${JSON.stringify(place)}`} is ${what}, which has no counterpart in Python. ` +
+    `${subject}${place === "" ? "" : ` at ${JSON.stringify(place)}`} is ${what}, which has no counterpart in Python. ` +
       "Allowed are JSON values, bigint, Date, Uint8Array (bytes), typed arrays and NdArray.",
     { details: { path: place, given: what } },
   );

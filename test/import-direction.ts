@@ -17,10 +17,18 @@ interface Layer {
 
 /** `cli, mcp → index → container, client, … → engine, network, protocol → internal`; `agent → network, protocol, internal`. */
 const LAYERS: Readonly<Record<string, Layer>> = {
-  cli: { layers: ["index", "root", "engine", "network", "protocol", "internal"] },
-  mcp: { layers: ["index", "root", "engine", "network", "protocol", "internal"] },
-  index: { layers: ["root", "engine", "network", "protocol", "internal"] },
-  root: { layers: ["engine", "network", "protocol", "internal"] },
+  cli: { layers: ["mcp-server", "index", "root", "files", "mcp", "host", "engine", "network", "protocol", "internal"] },
+  "mcp-server": { layers: ["root", "files", "mcp", "protocol", "internal"] },
+  frameworks: { layers: ["root", "protocol", "internal"] },
+  index: { layers: ["root", "files", "mcp", "host", "engine", "network", "protocol", "internal"] },
+  root: { layers: ["files", "mcp", "host", "engine", "network", "protocol", "internal"] },
+  mcp: { layers: ["host", "protocol", "internal"], files: ["errors.ts", "parse-options.ts"] },
+  host: { layers: ["protocol", "internal"], files: ["errors.ts", "message-parts.ts", "parse-options.ts", "variables.ts"] },
+  // A part of the SDK: it takes from beside it what every part needs, and nothing that uses it.
+  files: {
+    layers: ["protocol", "internal"],
+    files: ["errors.ts", "handshake.ts", "options.ts", "parse-options.ts", "target.ts"],
+  },
   // Errors are one vocabulary for all of the SDK.
   engine: { layers: ["protocol", "internal"], files: ["errors.ts"] },
   agent: { layers: ["network", "protocol", "internal"], packages: ["ws"] },

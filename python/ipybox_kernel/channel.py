@@ -34,7 +34,7 @@ class Channel:
 
     def bind(self, sock: socket.socket, slots: list[int]) -> None:
         """Sends on another socket from now on: that of a kernel which was forked from this one."""
-        self._sock = sock
+        self.sock = sock
         self._slots = slots
         self._pid = _getpid()
         self._main = threading.get_ident()
@@ -47,7 +47,7 @@ class Channel:
         self.running = 0
 
     def fileno(self) -> int:
-        return self._sock.fileno()
+        return self.sock.fileno()
 
     @property
     def owned(self) -> bool:
@@ -73,6 +73,13 @@ class Channel:
     def message(self, content: dict, buffers: list[tuple[list, bytes]] | None = None) -> None:
         self._message(content, buffers or [], *self._attribution())
 
+    def call(self, content: dict, buffers: list[tuple[list, bytes]] | None = None) -> None:
+        """A message about calls of host functions: no output, but in its order."""
+        payload = frames.encode_message(content, buffers or [])
+        if len(payload) > frames.MAX_CALL:
+            raise ValueError(f"the arguments have {len(payload)} bytes; at most {frames.MAX_CALL} can be sent")
+        self._post(frames.CALL, payload, *self._attribution())
+
     def value(self, content: dict, buffers: list[tuple[list, bytes]]) -> None:
         """The cell's value, its last step: it leaves with what comes next, in most cells the reply."""
         self._message(content, buffers, *self._attribution(), holds=True)
@@ -83,13 +90,16 @@ class Channel:
         self._message(content, buffers or [], execution, frames.LAST | failed)
 
     def _message(self, content: dict, buffers: list[tuple[list, bytes]], execution: int, flags: int, holds: bool = False) -> None:
-        if not self.owned:
+        if self.owned:
+            self._post(frames.MESSAGE, frames.encode_message(content, buffers), execution, flags, holds)
+        else:
             _print_text(content)
-            return
-        payload = frames.encode_message(content, buffers)
+
+    def _post(self, kind: int, payload: bytes, execution: int, flags: int, holds: bool = False) -> None:
+        """Sends a message in as many frames as it takes."""
         limit = frames.MAX_PAYLOAD
         if len(payload) <= limit:
-            data = frames.frame(frames.MESSAGE, payload, execution, flags)
+            data = frames.frame(kind, payload, execution, flags)
             with self._message_lock:  # not between the parts of another thread's message
                 if holds:
                     self._held.append(data)
@@ -102,7 +112,7 @@ class Channel:
                 part = bytes(view[start : start + limit])
                 more = frames.MORE if start + limit < len(payload) else 0
                 continued = frames.CONTINUED if start else 0
-                self._send(frames.frame(frames.MESSAGE, part, execution, flags | more | continued))
+                self._send(frames.frame(kind, part, execution, flags | more | continued))
 
     @contextlib.contextmanager
     def uninterrupted(self) -> Iterator[None]:
@@ -118,6 +128,21 @@ class Channel:
         if self._interrupted:
             self._interrupted = False
             raise KeyboardInterrupt
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """A wait within what is `uninterrupted`: an interrupt ends it at once."""
+        if threading.get_ident() != self._main or not self._deferring:
+            yield
+            return
+        self._deferring = False
+        try:
+            if self._interrupted:
+                self._interrupted = False
+                raise KeyboardInterrupt
+            yield
+        finally:
+            self._deferring = True
 
     def interrupt(self) -> bool:
         """Called by the signal handler: whether the interrupt may be raised now."""
@@ -137,12 +162,12 @@ class Channel:
         while self._held:
             with contextlib.suppress(IndexError):  # another thread was faster
                 packet = self._join(packet, self._held.popleft())
-        self._sock.send(self._join(packet, data))
+        self.sock.send(self._join(packet, data))
 
     def _join(self, packet: bytes, data: bytes) -> bytes:
         """One packet of two, or the second after the first has been sent."""
         if packet and len(packet) + len(data) > frames.MAX_FRAME:
-            self._sock.send(packet)
+            self.sock.send(packet)
             return data
         return packet + data
 
@@ -150,7 +175,7 @@ class Channel:
         """Gives up when a background process writes without a pause: then no order exists to keep."""
         waited = 0.0
         while not _writable(slot, _SLOT_POLL_S):
-            relay_blocked = not _writable(self._sock.fileno(), 0)
+            relay_blocked = not _writable(self.sock.fileno(), 0)
             waited += 0 if relay_blocked else _SLOT_POLL_S
             if waited >= _SLOT_PATIENCE_S:
                 return

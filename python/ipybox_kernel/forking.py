@@ -5,6 +5,7 @@ middle ends at once, and its child falls to the zygote (a child subreaper).
 """
 
 import array
+import errno
 import gc
 import os
 import select
@@ -20,6 +21,15 @@ _DESCRIPTOR = array.array("i", [0]).itemsize
 _DEADLINE_MS = 5_000
 #: From the zygote: a kernel is to be forked; behind it, the new kernel's control socket and output pipes.
 _FORK_DESCRIPTORS = 3
+
+
+#: What a container has used up when a fork fails.
+_BOUNDS = {errno.EAGAIN: "no process is left: raise pidsLimit", errno.ENOMEM: "memory is used up: raise memoryBytes"}
+
+
+def describe_failure(error: OSError) -> str:
+    """Why a kernel can't be forked."""
+    return _BOUNDS.get(error.errno or 0, error.strerror or str(error))
 
 
 def fork_kernel(control: socket.socket) -> Descriptors | None:
@@ -61,7 +71,7 @@ def _wait(middle: int) -> None:
     except ChildProcessError:
         return  # a cell's own thread or handler has waited for it
     if code := os.waitstatus_to_exitcode(status):
-        raise OSError(code, f"the kernel can't be forked: {os.strerror(code)}")
+        raise OSError(code, os.strerror(code))
 
 
 def _become_fork(kernel_id: str, control_fd: int, stdout: int, stderr: int) -> Descriptors:

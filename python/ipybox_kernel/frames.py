@@ -16,6 +16,8 @@ from typing import Any
 HEADER = struct.Struct("<IBBHIQ")
 MAX_FRAME = 32 * 1024
 MAX_PAYLOAD = MAX_FRAME - HEADER.size
+#: The longest message about a call of a host function.
+MAX_CALL = 256 * 1024 * 1024
 
 # Kinds
 STDOUT = 1
@@ -26,6 +28,8 @@ EXITED = 6
 READY = 7
 STALE = 8
 STARTED = 9
+CALL = 11
+REFUSED = 12
 
 # Flags
 RAW = 1  # written to the file descriptor, not by sys.stdout

@@ -14,6 +14,13 @@ _Entry = tuple[int, int, Any]
 class SessionHistory(HistoryManager):
     """Answers from memory what IPython asks its database: the last cells, and those that match."""
 
+    def store_output(self, line_num: int) -> None:
+        """What `Out` has forgotten is forgotten here, too: a kernel may run cells for weeks."""
+        super().store_output(line_num)
+        old = line_num - self.shell.cache_size
+        for kept in (self.outputs, self.output_hist_reprs, self.exceptions):
+            kept.pop(old, None)
+
     def get_tail(
         self, n: int | None = 10, raw: bool = True, output: bool = False, include_latest: bool = False
     ) -> Iterable[_Entry]:

@@ -1,9 +1,7 @@
 """The kernel: takes requests from its socket, one at a time, and runs them in IPython's shell."""
 
 import asyncio
-import json
 import os
-import select
 import signal
 import socket
 import sys
@@ -14,11 +12,15 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from . import frames, introspection, variables
+from . import frames, introspection, sources, variables
 from .channel import Channel, current_execution
 from .charts import show_charts
 from .errors import exception_text
-from .forking import fork_kernel
+from .forking import describe_failure, fork_kernel
+from .guard import ProcessGuard
+from .host import Host
+from .inbox import Inbox
+from .privileges import step_back
 from .shell import ZMQInteractiveShell
 from .stdin import Stdin
 from .streams import OutStream, install_print
@@ -33,11 +35,10 @@ class Kernel:
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Loops of kernels that this one was forked from: closing one would reach into its owner's.
         self._foreign_loops: list[asyncio.AbstractEventLoop] = []
-        self._reading = threading.Lock()
         self._handlers: dict[str, Callable[[int, dict], None]] = {
             "execute_request": self._execute,
             "fork_request": self._fork,
-            "input_reply": lambda _, __: None,  # to a question that was given up
+            "expose_request": self._expose,
         }
         self._questions: dict[str, Callable[[dict], Answer]] = {
             "complete_request": lambda request: (introspection.complete(shell, request), []),
@@ -46,6 +47,8 @@ class Kernel:
             "get_request": lambda request: variables.get(shell, request),
             "set_request": lambda request: (variables.set_(shell, request), []),
             "variables_request": lambda _: (variables.describe_all(shell), []),
+            "sources_request": lambda request: (sources.get_sources(request), []),
+            "expose_request": lambda request: (self._expose_for(request), []),
         }
 
     @classmethod
@@ -63,20 +66,26 @@ class Kernel:
         """Serves requests until the agent closes the connection. Called in the forked process."""
         self._sock, self._control = sock, control
         self._channel = Channel(sock, slots)
+        self._inbox = Inbox(self._channel)
+        self._host = Host(self._channel, self._inbox)
+        self._host.install()
+        self._guard = ProcessGuard(self._shell, lambda: self._host.requires_shell_escape)
+        self._shell.approve_command = self._host.approve_command
         self._shell.loop_runner = self._run_coroutine
         sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)  # type: ignore[misc, assignment]
         sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)  # type: ignore[misc, assignment]
         self._shell.connect(self._channel)
         sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]
-        self._stdin = Stdin(self._channel, self._receive)
+        self._stdin = Stdin(self._channel, self._inbox)
         self._stdin.install()
         install_print()
         _inherit_execution_in_threads()
         signal.signal(signal.SIGINT, self._on_interrupt)
+        step_back()
         self._say_ready()
         while True:
             self._wait_for_request()
-            if (request := self._receive()) is None:
+            if (request := self._inbox.next_request()) is None:
                 return
             execution, message = request
             current_execution.set(execution)
@@ -87,38 +96,13 @@ class Kernel:
         self._sock.send(frames.frame(frames.READY, b""))
 
     def _on_interrupt(self, _: int, __: FrameType | None) -> None:
-        if self._channel.running and self._channel.owned and self._channel.interrupt():
+        if not self._channel.running or not self._channel.owned:
+            return
+        self._inbox.interrupt(self._channel.running)
+        if self._channel.interrupt():
             raise KeyboardInterrupt
 
     # --- requests -----------------------------------------------------------------------------
-
-    def _receive(self, within: int | None = None) -> tuple[int, dict] | None:
-        """The next request; None when the agent has let go.
-
-        A cell's `input()` reads `within` its execution: after that, requests are none of its business.
-        """
-        with self._channel.uninterrupted(), self._reading:
-            if within is not None and within != self._channel.running:
-                raise EOFError("the cell that asked has ended")
-            header = self._read(frames.HEADER.size)
-            if header is None:
-                return None
-            length, kind, _, _, execution, _ = frames.HEADER.unpack(header)
-            payload = self._read(length)
-            if payload is None:
-                return None
-            decode = frames.decode_message if kind == frames.MESSAGE else json.loads
-            return execution, decode(payload)
-
-    def _read(self, length: int) -> bytearray | None:
-        data = bytearray(length)
-        view = memoryview(data)
-        while view:
-            count = self._sock.recv_into(view)
-            if count == 0:
-                return None
-            view = view[count:]
-        return data
 
     def _wait_for_request(self) -> None:
         """Between cells, tasks that a cell has left behind go on."""
@@ -127,14 +111,12 @@ class Kernel:
             return
         waits = True  # once around in any case: cells that follow each other must not starve the tasks
         while waits:
-            loop.add_reader(self._sock.fileno(), loop.stop)
-            try:
-                loop.run_forever()
-            except BaseException:  # SystemExit of a task: there is no cell that it could end
-                pass
-            finally:
-                loop.remove_reader(self._sock.fileno())
-            waits = not select.select([self._sock], [], [], 0)[0]
+            with self._inbox.stopping(loop):
+                try:
+                    loop.run_forever()
+                except BaseException:  # SystemExit of a task: there is no cell that it could end
+                    pass
+            waits = not self._inbox.has_request
 
     def _answer(self, execution: int, request: dict) -> None:
         """A question about the kernel's state: it is answered in its turn, and prints nothing."""
@@ -148,6 +130,20 @@ class Kernel:
             content = {"type": "error_reply", "status": "error", "ename": name, "evalue": text}
         self._reply(content, buffers)
 
+    def _expose(self, execution: int, request: dict) -> None:
+        """What the agent repeats to a new process is no execution's."""
+        if execution == 0:
+            self._expose_for(request)
+            self._host.begin_anew(request["client"])
+        else:
+            self._answer(execution, request)
+
+    def _expose_for(self, request: dict) -> dict:
+        reply = self._host.expose(request)
+        if self._host.requires_shell_escape:
+            self._guard.install()
+        return reply
+
     def _fork(self, execution: int, request: dict) -> None:
         """Forks this kernel as often as asked. Each new one goes on here, too, and takes its own requests."""
         try:
@@ -157,7 +153,7 @@ class Kernel:
                     self._go_on_as_fork(*forked)
                     return
         except OSError as error:
-            content = {"type": "fork_reply", "status": "error", "ename": type(error).__name__, "evalue": str(error)}
+            content = {"type": "fork_reply", "status": "error", "ename": type(error).__name__, "evalue": describe_failure(error)}
         else:
             content = {"type": "fork_reply", "status": "ok"}
         self._channel.reply(execution, content)
@@ -168,8 +164,8 @@ class Kernel:
         self._control.detach()
         self._sock, self._control = sock, control
         self._channel.bind(sock, slots)
-        # A thread that stayed behind may have held it.
-        self._reading = threading.Lock()
+        self._inbox.bind()
+        self._host.bind()
         self._stdin.forget_askers()
         if self._loop is not None:
             self._foreign_loops.append(self._loop)
@@ -187,7 +183,7 @@ class Kernel:
         error: dict | None = None
         try:
             channel.running = execution
-            result = shell.run_cell(request["code"], store_history=True)
+            result = shell.run_cell(request["code"], store_history=request.get("storeHistory", True))
             error = shell.error
             if error is None and not result.success:
                 error = _unshown(result.error_before_exec or result.error_in_exec)
@@ -213,6 +209,7 @@ class Kernel:
                 break
             except KeyboardInterrupt:
                 continue
+        self._inbox.end_questions(execution)
         self._channel.reply(execution, reply, buffers)
 
     def _run_coroutine(self, coroutine: Any) -> Any:

@@ -19,6 +19,7 @@ _LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET = 1
 _LANDLOCK_SCOPE_SIGNAL = 2
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY_BOUND = 64
+_NICE = 10
 
 
 def become_subreaper() -> None:
@@ -44,6 +45,15 @@ def drop_privileges(uid: int, gid: int, groups: list[int]) -> None:
     _check(_libc.syscall(_SYS_CAPSET, header, bytes(24)), "capset")
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
     leave_siblings()
+
+
+def step_back() -> None:
+    """Lets the agent and the zygote go first, however many processes a cell starts.
+
+    Not before the kernel is ready, which must not take longer for it. Only processes of one container compete
+    in this way: between containers, and with the host, their shares are what counts.
+    """
+    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
 
 
 def leave_siblings() -> None:

@@ -1,12 +1,13 @@
 """IPython's shell, wired to the channel instead of a terminal."""
 
 import contextlib
+import functools
 import os
 import pdb
 import site
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from subprocess import CalledProcessError
 from typing import Any, NoReturn
 
@@ -17,6 +18,8 @@ from IPython.core.extensions import ExtensionManager
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell, InteractiveShellABC
 from IPython.core.payload import PayloadManager
+from IPython.utils.process import getoutput
+from IPython.utils.text import LSString, SList
 from traitlets import Any as AnyTrait
 from traitlets import Instance, Type, default, validate
 from traitlets.config import Config
@@ -26,6 +29,7 @@ from .channel import Channel
 from .commands import run_command
 from .displays import KernelDisplayHook, KernelDisplayPublisher
 from .errors import describe_exception, exception_text, hide_own_frames
+from .guard import shell_escape
 from .history import SessionHistory
 from .magics import KernelMagics
 
@@ -56,6 +60,8 @@ class ZMQInteractiveShell(InteractiveShell):
     extension_manager: ExtensionManager
     payload_manager: PayloadManager
     channel: Channel
+    #: Asked before a shell command is run: gives the one that may be. The body of a script magic comes with its interpreter.
+    approve_command: Callable[[str, str | None], str] = staticmethod(lambda command, _: command)
     #: The exception that ended the running cell, as an ``error`` message's content.
     error: dict | None = None
     #: What ``exit(…)`` was given.
@@ -196,6 +202,24 @@ class ZMQInteractiveShell(InteractiveShell):
         super().init_magics()
         self.register_magics(KernelMagics)
         self.magics_manager.register_alias("ed", "edit")
+        self._ask_before_scripts()
+
+    def _ask_before_scripts(self) -> None:
+        """``%%bash`` and its kin call ``%%script``."""
+        scripts = self.magics_manager.registry["ScriptMagics"]
+        run = scripts.shebang
+
+        @functools.wraps(run)
+        def shebang(line: str, cell: str) -> Any:
+            approved = self.approve_command(cell, line)
+            token = shell_escape.set(True)
+            try:
+                return run(line, approved)
+            finally:
+                shell_escape.reset(token)
+
+        scripts.shebang = shebang
+        self.magics_manager.magics["cell"]["script"] = shebang
 
     @property  # type: ignore[misc]
     def db(self) -> Any:
@@ -222,9 +246,18 @@ class ZMQInteractiveShell(InteractiveShell):
             raise UsageError(f"Invalid GUI request {gui!r}, valid ones are: {', '.join(map(str, _LOOPLESS_GUIS))}")
 
     def system(self, cmd: str) -> None:
-        self.user_ns["_exit_code"] = code = run_command(self.var_expand(cmd, depth=1), self.channel)
+        command = self.approve_command(self.var_expand(cmd, depth=1), None)
+        self.user_ns["_exit_code"] = code = run_command(command, self.channel)
         if self.system_raise_on_error and code != 0:
             raise CalledProcessError(code, cmd)
+
+    def getoutput(self, cmd: str, split: bool = True, depth: int = 0) -> Any:
+        """``x = !cmd`` and ``%sx``, as IPython has it but for the question."""
+        command = self.approve_command(self.var_expand(cmd, depth=depth + 1), None)
+        if command.rstrip().endswith("&"):
+            raise OSError("Background processes not supported.")
+        output = getoutput(command)
+        return SList(output.splitlines()) if split else LSString(output)
 
 
 def _use_interruptible_debugger() -> None:

@@ -3,24 +3,21 @@
 import builtins
 import getpass
 import itertools
-import select
 import threading
-from collections.abc import Callable
 from typing import Any
 
 from IPython.core.error import StdinNotImplementedError
 
 from .channel import Channel, current_execution
-
-_POLL_S = 0.05
+from .inbox import Inbox, ThreadWaiter
 
 
 class Stdin:
-    """Asks the client for a line. ``receive`` reads one request, within an execution."""
+    """Asks the client for a line."""
 
-    def __init__(self, channel: Channel, receive: Callable[[int], tuple[int, dict] | None]) -> None:
+    def __init__(self, channel: Channel, inbox: Inbox) -> None:
         self._channel = channel
-        self._receive = receive
+        self._inbox = inbox
         self._numbers = itertools.count(1)
         self._asking = threading.Lock()
         #: Whether somebody answers in the running cell.
@@ -49,21 +46,15 @@ class Stdin:
             )
         with self._asking:
             number = next(self._numbers)
-            self._channel.message({"type": "input_request", "prompt": prompt, "password": password, "number": number})
-            while True:
-                reply = self._next_request(execution)
-                if reply["type"] == "input_reply" and reply["number"] == number:
-                    break
+            waiter = ThreadWaiter("input_reply", number, execution)
+            self._inbox.add(waiter)
+            try:
+                if execution != self._channel.running:
+                    raise EOFError("the cell that asked has ended")
+                self._channel.message({"type": "input_request", "prompt": prompt, "password": password, "number": number})
+                reply = self._inbox.wait(waiter)
+            finally:
+                self._inbox.forget(waiter)
         if "error" in reply:
             raise EOFError(reply["error"])
         return reply["value"]
-
-    def _next_request(self, execution: int) -> dict:
-        """While a cell runs, the agent sends nothing but replies. A thread must not outwait its cell."""
-        while not select.select([self._channel.fileno()], [], [], _POLL_S)[0]:
-            if self._channel.running != execution:
-                raise EOFError("the cell that asked has ended")
-        request = self._receive(execution)
-        if request is None:
-            raise EOFError("the kernel is about to end")
-        return request[1]

@@ -41,7 +41,7 @@ def get(shell: InteractiveShell, request: dict) -> tuple[dict, Buffers]:
 
 def set_(shell: InteractiveShell, request: dict) -> dict:
     """Binds a name to a value, as an assignment in a cell does."""
-    value = _decode(request["value"])
+    value = decode(request["value"])
     form = request.get("as")
     if form == "arrow":
         value = _from_arrow(value)
@@ -52,6 +52,12 @@ def set_(shell: InteractiveShell, request: dict) -> dict:
     shell.user_ns[request["name"]] = value
     shell.user_ns_hidden.pop(request["name"], None)
     return {"type": "set_reply", "status": "ok"}
+
+
+def encode(value: Any, path: list) -> tuple[Any, Buffers]:
+    """A value as a message has it at ``path``, and its bytes."""
+    encoder = _Encoder()
+    return encoder.encode(value, path, 0), encoder.buffers
 
 
 def describe_all(shell: InteractiveShell) -> dict:
@@ -254,16 +260,17 @@ def _from_arrow(data: bytes) -> Any:
 _TYPECODES = {"i1": "b", "u1": "B", "i2": "h", "u2": "H", "i4": "i", "u4": "I", "i8": "q", "u8": "Q", "f4": "f", "f8": "d"}
 
 
-def _decode(value: Any) -> Any:
+def decode(value: Any) -> Any:
+    """The other way round: a value as a message has it."""
     if isinstance(value, list):
-        return [_decode(item) for item in value]
+        return [decode(item) for item in value]
     if not isinstance(value, dict):
         return value
     kind = value.get("$")
     if kind is None:
-        return {key: _decode(item) for key, item in value.items()}
+        return {key: decode(item) for key, item in value.items()}
     if kind == "object":
-        return {key: _decode(item) for key, item in value["value"].items()}
+        return {key: decode(item) for key, item in value["value"].items()}
     if kind == "bigint":
         return int(value["value"])
     if kind == "float":

@@ -5,6 +5,7 @@ descriptors 1 and 2, and reports how a kernel ended. A connection is a kernel's 
 kernel forks itself, and its fork comes forward here.
 """
 
+import errno
 import gc
 import json
 import os
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from . import frames
 from .child import Child
+from .files.process import FileWorker, run_file_worker
 from .preload import Preload
 from .privileges import become_subreaper
 from .spawn import KernelSpec, become_kernel
@@ -77,6 +79,7 @@ class Zygote:
         self._watch = watch
         self._poll = select.epoll()
         self._children: dict[int, Child] = {}  # by each of its descriptors
+        self._file_workers: dict[int, FileWorker] = {}  # likewise
         self._wakeup_in, self._wakeup_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def serve(self) -> None:
@@ -107,6 +110,10 @@ class Zygote:
             self._reap_orphans()
         elif (child := self._children.get(descriptor)) is not None:
             self._on_event(child, descriptor, events)
+        elif (worker := self._file_workers.get(descriptor)) is not None and worker.ended(descriptor):
+            for known in worker.descriptors:
+                del self._file_workers[known]
+            worker.close(self._poll)
 
     def _accept(self) -> None:
         sock, _ = self._listener.accept()
@@ -118,6 +125,8 @@ class Zygote:
                 self._fork_watch(sock)
             elif "fork_of" in request:
                 self._fork_live(request["fork_of"], request["kernel_id"], sock)
+            elif "file_worker" in request:
+                self._fork_file_worker(KernelSpec(**request["file_worker"]), sock)
             elif self._preload.stale:
                 sock.send(frames.frame(frames.STALE, b""))
                 sock.close()
@@ -129,7 +138,14 @@ class Zygote:
 
     def _fork(self, spec: KernelSpec, sock: socket.socket) -> None:
         child = Child(sock)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            name = errno.errorcode.get(error.errno or 0, "EAGAIN")
+            sock.send(frames.frame(frames.REFUSED, name.encode()))
+            child.leave_ends()
+            child.close()
+            return
         if pid == 0:
             status = 1
             try:
@@ -168,6 +184,21 @@ class Zygote:
         except OSError:
             self._forget(child)
             raise
+
+    def _fork_file_worker(self, spec: KernelSpec, sock: socket.socket) -> None:
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                run_file_worker(spec, sock)
+                status = 0
+            finally:
+                os._exit(status)
+        worker = FileWorker(pid, sock)
+        worker.watch(self._poll)
+        self._file_workers.update(dict.fromkeys(worker.descriptors, worker))
 
     def _keep(self, child: Child) -> None:
         for descriptor in child.descriptors:
@@ -209,12 +240,12 @@ class Zygote:
         child.close()
 
     def _reap_orphans(self) -> None:
-        """Processes that kernels have left behind; kernels themselves are reaped in `_forget`."""
-        kernels = {child.pid for child in self._children.values()}
+        """Processes that kernels have left behind; kernels themselves are reaped in `_forget`, file workers when they end."""
+        kept = {child.pid for child in self._children.values()} | {worker.pid for worker in self._file_workers.values()}
         with open(f"/proc/self/task/{os.getpid()}/children") as file:
             orphans = [int(pid) for pid in file.read().split()]
         for pid in orphans:
-            if pid not in kernels:
+            if pid not in kept:
                 os.waitpid(pid, os.WNOHANG)
 
 

@@ -1,5 +1,8 @@
 """What IPython asks of its history, without a database."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from ipybox_kernel.history import SessionHistory
@@ -24,3 +27,14 @@ def test_cells_that_match_a_pattern(history: SessionHistory) -> None:
     assert [line for _, line, _ in history.search("first*", unique=True)] == [3]
     assert [line for _, line, _ in history.search("*", n=2)] == [3, 4]
     assert list(history.search("nothing*")) == []
+
+
+def test_what_out_has_forgotten_is_forgotten(history: SessionHistory, monkeypatch: pytest.MonkeyPatch) -> None:
+    # verifies: OUT-08
+    monkeypatch.setattr(SessionHistory, "shell", SimpleNamespace(cache_size=2))
+    stores: list[Any] = [history.outputs, history.output_hist_reprs, history.exceptions]
+    for kept in stores:
+        kept.update(dict.fromkeys(range(1, 6)))
+    history.db_log_output = False
+    history.store_output(5)
+    assert [sorted(kept) for kept in stores] == [[1, 2, 4, 5]] * 3

@@ -27,6 +27,18 @@ export interface KernelProcessEvents {
 /** The zygote has preloaded packages that have changed since. */
 export class StaleZygoteError extends Error {}
 
+/** No process was made, for the error of that name; or it has ended before it took requests, with that status. */
+export class NoProcessError extends Error {
+  readonly errno: string | undefined;
+  readonly status: ExitStatus | undefined;
+
+  constructor({ errno, status }: { readonly errno?: string; readonly status?: ExitStatus | undefined }) {
+    super(errno === undefined ? "the kernel's process ended while it started" : `no process could be made: ${errno}`);
+    this.errno = errno;
+    this.status = status;
+  }
+}
+
 /** One kernel's process: forked by the zygote or by another kernel, spoken to over a unix socket, signalled as a group. */
 export class KernelProcess {
   readonly #pid: number;
@@ -52,6 +64,7 @@ export class KernelProcess {
         else if (part.kind === "started") started.resolve(part.pid);
         else if (part.kind === "ready") ready.resolve();
         else if (part.kind === "exited") status = part.status;
+        else if (part.kind === "refused") ready.reject(new NoProcessError({ errno: part.errno }));
         else ready.reject(new StaleZygoteError());
       }
       // The socket stays open until it is released, so that the process's id can't name another.
@@ -69,7 +82,7 @@ export class KernelProcess {
       ready.reject(error);
     });
     socket.on("close", () => {
-      ready.reject(new Error("the kernel's process ended while it started"));
+      ready.reject(new NoProcessError({ status }));
       if (process !== undefined && !process.#released) {
         process.#released = true;
         process.#kill("SIGKILL");
@@ -144,6 +157,7 @@ type Part =
   | { readonly kind: "started"; readonly pid: number }
   | { readonly kind: "ready" }
   | { readonly kind: "exited"; readonly status: ExitStatus }
+  | { readonly kind: "refused"; readonly errno: string }
   | { readonly kind: "stale" };
 
 /** What a block holds: frames for the client, and what is meant for the agent itself. */
@@ -161,7 +175,13 @@ function* partition(block: Buffer): Generator<Part> {
   if (start < block.length) yield block.subarray(start);
 }
 
-const AGENTS_OWN: ReadonlySet<number> = new Set([FrameKind.started, FrameKind.ready, FrameKind.exited, FrameKind.stale]);
+const AGENTS_OWN: ReadonlySet<number> = new Set([
+  FrameKind.started,
+  FrameKind.ready,
+  FrameKind.exited,
+  FrameKind.refused,
+  FrameKind.stale,
+]);
 
 function ownPart({ kind, payload }: Frame): Exclude<Part, Buffer> {
   switch (kind) {
@@ -171,6 +191,8 @@ function ownPart({ kind, payload }: Frame): Exclude<Part, Buffer> {
       return { kind: "ready" };
     case FrameKind.exited:
       return { kind: "exited", status: payload.readInt32LE(0) };
+    case FrameKind.refused:
+      return { kind: "refused", errno: payload.toString() };
     default:
       return { kind: "stale" };
   }

@@ -15,7 +15,8 @@ const OWN_VARIABLES: ReadonlySet<string> = new Set([
 
 /** Checks what the SDK sends; throws a TypeError that names the field. */
 export function parseAgentConfig(text: string): AgentConfig {
-  const { uid, gid, env, proxies, network, idleTimeoutMs = null } = JSON.parse(text) as Partial<AgentConfig>;
+  const parsed = JSON.parse(text) as Partial<AgentConfig>;
+  const { uid, gid, env, proxies, network, idleTimeoutMs = null, detached = false } = parsed;
   for (const [name, value] of Object.entries({ uid, gid })) {
     if (!Number.isInteger(value) || (value as number) < 1) throw new TypeError(`${name} must be a positive integer`);
   }
@@ -26,7 +27,8 @@ export function parseAgentConfig(text: string): AgentConfig {
   if (idleTimeoutMs !== null && !(Number.isFinite(idleTimeoutMs) && idleTimeoutMs > 0)) {
     throw new TypeError("idleTimeoutMs must be a positive number or null");
   }
-  return { uid: uid as number, gid: gid as number, env, proxies, network, idleTimeoutMs };
+  if (typeof detached !== "boolean") throw new TypeError("detached must be true or false");
+  return { uid: uid as number, gid: gid as number, env, proxies, network, idleTimeoutMs, detached };
 }
 
 function areVariables(given: unknown): given is Readonly<Record<string, string>> {

@@ -1,4 +1,14 @@
-import { encodeFrame, endsExecution, FrameFlag, FrameKind, HEADER_BYTES, writeSequence } from "../protocol/frame.ts";
+import {
+  encodeFrame,
+  encodeJsonFrame,
+  endsExecution,
+  FrameFlag,
+  FrameKind,
+  HEADER_BYTES,
+  writeSequence,
+} from "../protocol/frame.ts";
+import type { LifecycleMessage } from "../protocol/lifecycle.ts";
+import { KernelStartError } from "./bounds.ts";
 import { Escalation } from "./escalation.ts";
 import { describeExit } from "./exit.ts";
 import type { ExitStatus, KernelProcess, KernelProcessEvents } from "./kernel-process.ts";
@@ -10,6 +20,9 @@ const REMEMBERED_EXECUTIONS = 4_096;
 
 /** Longer ends of executions are not worth keeping twice. */
 const MAX_KEPT_END_BYTES = 256 * 1024;
+
+/** What a kernel may send. */
+const KERNELS_OWN: ReadonlySet<number> = new Set([FrameKind.stdout, FrameKind.stderr, FrameKind.message, FrameKind.call]);
 
 /** Something to do for a client, in its turn. */
 export interface Task {
@@ -45,6 +58,8 @@ export class Kernel {
   #process: KernelProcess | undefined;
   #starting: Promise<void> | undefined;
   readonly #resetting = new Set<number>();
+  /** What each client exposes, as the process is told it. */
+  readonly #exposed = new Map<string, Buffer>();
   #stateLost = false;
   #closed = false;
   /** When the last task ended. */
@@ -110,6 +125,28 @@ export class Kernel {
     if (this.#current?.number === number) this.#process?.send(encodeFrame(FrameKind.request, reply, number));
   }
 
+  /** Hands the process what is about calls of host functions: they need not be the running cell's. */
+  relay(frame: Buffer): void {
+    this.#process?.send(frame);
+  }
+
+  /** Has a client expose what it exposes, in its turn, and from then on in each new process before anything else. */
+  expose(client: string, number: number, kind: number, request: Buffer): void {
+    this.enqueue({
+      number,
+      frame: encodeFrame(kind, request, number),
+      stopOnError: false,
+      isCell: false,
+      prepare: () => this.#exposed.set(client, encodeFrame(kind, request)),
+    });
+  }
+
+  /** A client does not come back: calls of what it has exposed fail. */
+  leave(client: string): void {
+    if (!this.#exposed.delete(client)) return;
+    this.#process?.send(encodeJsonFrame(FrameKind.request, { type: "client_left", client }));
+  }
+
   /** Ends what runs, aborts what waits, and starts a new process. */
   async reset(number: number): Promise<void> {
     if (this.#known.has(number)) {
@@ -135,7 +172,7 @@ export class Kernel {
       await this.start();
       this.output.emit({ type: "reset_reply" }, number, FrameFlag.last);
     } catch (error) {
-      if (!this.#closed) this.output.emit({ type: "kernel_start_failed", message: messageOf(error) }, number, FrameFlag.last);
+      if (!this.#closed) this.output.emit(startFailed(error), number, FrameFlag.last);
     }
     this.#resetting.delete(number);
     this.idleSince = Date.now();
@@ -161,7 +198,7 @@ export class Kernel {
       await this.start();
     } catch (error) {
       if (this.#closed || this.#current !== task) return;
-      this.output.emit({ type: "kernel_start_failed", message: messageOf(error) }, task.number, FrameFlag.last);
+      this.output.emit(startFailed(error), task.number, FrameFlag.last);
       this.#finish(task, true);
       return;
     }
@@ -180,8 +217,12 @@ export class Kernel {
       onFrames: (block) => this.#onFrames(block),
       onExit: (status) => void this.#onExit(status),
     });
-    if (this.#closed) process.release();
-    else this.#process = process;
+    if (this.#closed) {
+      process.release();
+      return;
+    }
+    this.#process = process;
+    for (const request of this.#exposed.values()) process.send(request);
   }
 
   #onFrames(block: Buffer): void {
@@ -191,7 +232,7 @@ export class Kernel {
     for (let offset = 0; offset < block.length;) {
       const [kind, flags] = [block[offset + 4] as number, block[offset + 5] as number];
       const execution = block.readUInt32LE(offset + 8);
-      if (kind !== FrameKind.stdout && kind !== FrameKind.stderr && kind !== FrameKind.message) {
+      if (!KERNELS_OWN.has(kind)) {
         this.#process?.signal("SIGKILL"); // a cell has written to the kernel's own socket
         return;
       }
@@ -270,6 +311,7 @@ export class Kernel {
   }
 }
 
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+function startFailed(error: unknown): LifecycleMessage {
+  const message = error instanceof Error ? error.message : String(error);
+  return { type: "kernel_start_failed", message, bound: error instanceof KernelStartError ? error.bound : undefined };
 }

@@ -1,5 +1,6 @@
 import type { WebSocket } from "ws";
 import type { KernelSpec } from "../protocol/requests.ts";
+import { explainStart } from "./bounds.ts";
 import { Connection } from "./connection.ts";
 import { Kernel, type StartProcess } from "./kernel.ts";
 import type { KernelProcess } from "./kernel-process.ts";
@@ -8,6 +9,9 @@ import type { Zygote } from "./zygote.ts";
 
 /** How often it is looked for clients that have vanished. */
 const LOOK_MS = 5_000;
+
+/** How a WebSocket ends that was closed and not lost. */
+const CLOSED_BY_CLIENT: ReadonlySet<number> = new Set([1000, 1005]);
 
 /** How long a kernel lives without those who need it. */
 export interface KernelTerms {
@@ -24,8 +28,14 @@ interface Entry {
   readonly clients: Map<string, Connection>;
   /** Resolves when the first process takes requests. */
   readonly started: Promise<void>;
+  /** Clients whose connections were lost, and may come back. */
+  readonly leaving: Map<string, NodeJS.Timeout>;
   grace: NodeJS.Timeout | undefined;
   idle: NodeJS.Timeout | undefined;
+}
+
+async function explain(error: unknown): Promise<never> {
+  throw await explainStart(error);
 }
 
 /** All kernels of the sandbox, by id. */
@@ -92,10 +102,12 @@ export class Kernels {
       });
     });
     socket.on("error", () => socket.terminate());
-    socket.on("close", () => {
+    clearTimeout(entry.leaving.get(client));
+    socket.on("close", (code) => {
       kernel.output.detach(connection);
       if (clients.get(client) !== connection) return;
       clients.delete(client);
+      this.#beginLeaving(entry, client, code);
       this.#beginGrace(entry);
     });
     kernel.output.attach(connection, id, after);
@@ -116,10 +128,10 @@ export class Kernels {
   #create(id: string, terms: KernelTerms, first?: StartProcess): Entry {
     const kernel = new Kernel(id, (events) => {
       const spec = this.#spec();
-      return this.#zygote.fork({ ...spec, env: { ...spec.env, IPYBOX_KERNEL_ID: id } }, events);
+      return this.#zygote.fork({ ...spec, env: { ...spec.env, IPYBOX_KERNEL_ID: id } }, events).catch(explain);
     });
     const started = kernel.start(first);
-    const entry: Entry = { kernel, terms, clients: new Map(), started, grace: undefined, idle: undefined };
+    const entry: Entry = { kernel, terms, clients: new Map(), leaving: new Map(), started, grace: undefined, idle: undefined };
     this.#entries.set(id, entry);
     started.then(
       () => this.#beginGrace(entry), // who has asked for it may never come
@@ -127,6 +139,17 @@ export class Kernels {
     );
     this.#watchIdle(entry);
     return entry;
+  }
+
+  /** Who has closed its connection has left; who has lost it may come back. */
+  #beginLeaving({ kernel, leaving, terms }: Entry, client: string, code: number): void {
+    clearTimeout(leaving.get(client));
+    const leave = (): void => {
+      leaving.delete(client);
+      kernel.leave(client);
+    };
+    if (CLOSED_BY_CLIENT.has(code)) leave();
+    else leaving.set(client, setTimeout(leave, terms.graceMs).unref());
   }
 
   #beginGrace(entry: Entry): void {
@@ -154,6 +177,7 @@ export class Kernels {
   #remove(entry: Entry, code: string, reason: string): void {
     clearTimeout(entry.grace);
     clearTimeout(entry.idle);
+    for (const timer of entry.leaving.values()) clearTimeout(timer);
     this.#entries.delete(entry.kernel.id);
     this.#removedIdleSince = Math.max(this.#removedIdleSince, entry.kernel.busy ? Date.now() : entry.kernel.idleSince);
     entry.kernel.close(code, reason);

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { AGENT_PORT, TOKEN_HASH_VARIABLE } from "../protocol/agent-config.ts";
 import { createAgentServer } from "./server.ts";
 import { Zygote } from "./zygote.ts";
@@ -7,6 +8,9 @@ if (tokenHash === undefined) {
   console.error(`agent: ${TOKEN_HASH_VARIABLE} is not set; start this image with ipybox, or set it to a token's SHA-256`);
   process.exit(2);
 }
+
+// Node's file threads are all started with the first use: later, a fork bomb may have left no process for them.
+void stat("/");
 
 const server = createAgentServer(Buffer.from(tokenHash, "hex"), new Zygote());
 // On `::` as well as 0.0.0.0: else a cell could listen on the same port of the other one.

@@ -1,6 +1,7 @@
 import type { WebSocket } from "ws";
 import type { ControlEvent, ControlReply, ControlRequest, NumberedRequest } from "../protocol/control.ts";
 import { controlRequest } from "../protocol/control.ts";
+import type { Lease } from "./lease.ts";
 
 /** Does what a request asks for; its reply lacks only the id. What it throws becomes an `error_reply`. */
 export type ControlHandler = (request: ControlRequest) => Promise<Omit<ControlReply, "id">> | Omit<ControlReply, "id">;
@@ -12,9 +13,11 @@ const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 export class Owners {
   readonly #sockets = new Set<WebSocket>();
   readonly #handle: ControlHandler;
+  readonly #lease: Lease;
 
-  constructor(handle: ControlHandler) {
+  constructor(handle: ControlHandler, lease: Lease) {
     this.#handle = handle;
+    this.#lease = lease;
   }
 
   /** How many are there. */
@@ -25,9 +28,13 @@ export class Owners {
   /** Takes an owner's connection until it closes. */
   join(socket: WebSocket): void {
     this.#sockets.add(socket);
+    this.#lease.hold();
     socket.on("message", (data) => void this.#answer(socket, (data as Buffer).toString()));
     socket.on("error", () => socket.terminate());
-    socket.on("close", () => this.#sockets.delete(socket));
+    socket.on("close", () => {
+      this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) this.#lease.release();
+    });
   }
 
   /** Tells all of them. */

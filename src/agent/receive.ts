@@ -38,6 +38,10 @@ function act(frame: Frame, recipient: Recipient): void {
     connection.received(request.bytes);
     return;
   }
+  if (request.type === "host_calls_request") {
+    kernel.relay(encodeFrame(frame.kind, frame.payload));
+    return;
+  }
   const number = executionNumber(request.execution);
   switch (request.type) {
     case "execute_request":
@@ -66,6 +70,13 @@ function act(frame: Frame, recipient: Recipient): void {
       break;
     case "input_reply":
       kernel.answer(number, frame.payload);
+      break;
+    case "host_call_reply":
+      kernel.relay(encodeFrame(frame.kind, frame.payload, number));
+      break;
+    case "expose_request":
+      if (typeof request.client !== "string") throw new TypeError("client must be a string");
+      kernel.expose(request.client, number, frame.kind, frame.payload);
       break;
     case "reset_request":
       void kernel.reset(number);

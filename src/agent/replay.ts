@@ -38,7 +38,7 @@ export class ReplayBuffer {
     return this.#next;
   }
 
-  /** How many bytes of output are not there any more, by execution. The ends of executions are no output. */
+  /** How many bytes of output are not there any more, by execution. The ends of executions and calls are no output. */
   get gone(): ReadonlyMap<number, number> {
     return this.#gone;
   }
@@ -100,7 +100,7 @@ export class ReplayBuffer {
     for (let offset = 0; offset < bytes.length;) {
       const payload = bytes.readUInt32LE(offset);
       const [kind, flags] = [bytes[offset + 4] as number, bytes[offset + 5] as number];
-      const isOutput = kind !== FrameKind.lifecycle && (flags & (FrameFlag.last | FrameFlag.late)) === 0;
+      const isOutput = kind <= FrameKind.message && (flags & (FrameFlag.last | FrameFlag.late)) === 0;
       if (isOutput) {
         const execution = bytes.readUInt32LE(offset + 8);
         this.#gone.set(execution, (this.#gone.get(execution) ?? 0) + payload);

@@ -1,20 +1,30 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import { CONFIG_PATH, HEALTH_PATH } from "../protocol/agent-config.ts";
+import { CONFIG_PATH, HEALTH_PATH, type Refusal } from "../protocol/agent-config.ts";
 import { CONTROL_PATH, MAX_CONTROL_BYTES } from "../protocol/control.ts";
 import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
 import { healthProof } from "../protocol/health-proof.ts";
+import type { Bound } from "../protocol/lifecycle.ts";
+import { KernelStartError } from "./bounds.ts";
+import { endSandbox } from "./ending.ts";
 import { kernelSpec, parseAgentConfig } from "./kernel-spec.ts";
 import { endWhenIdle } from "./idle.ts";
+import { FileWorkers } from "./file-workers.ts";
 import { Kernels } from "./kernels.ts";
 import { readKernelUrl } from "./kernel-url.ts";
 import { Network } from "./network/network.ts";
+import { Lease } from "./lease.ts";
 import { Owners } from "./owners.ts";
+import { Strangers } from "./strangers.ts";
+import type { KernelSpec } from "../protocol/requests.ts";
 import type { Zygote } from "./zygote.ts";
 
+/** TCP looks so long after the last byte whether the other end is still there, and gives up 10 s later. */
 const KEEP_ALIVE_MS = 15_000;
+const OWNER_KEEP_ALIVE_MS = 3_000;
 const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 
 /**
@@ -23,6 +33,10 @@ const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
  */
 export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   let kernels: Kernels | undefined;
+  let files: FileWorkers | undefined;
+  const lease = new Lease(() => {
+    endSandbox({ kernels, owners }, "container_abandoned", "the process that has started the container is gone");
+  });
   const network = new Network(zygote, (denials) => owners.tell({ type: "denied", denials }));
   const owners = new Owners(async (request) => {
     switch (request.type) {
@@ -31,7 +45,7 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       case "network_request":
         return { type: "network_reply", ...(await network.hold(request.policy)) };
     }
-  });
+  }, lease);
   const unpacked = { noServer: true, perMessageDeflate: false, skipUTF8Validation: true };
   const clientSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_REQUEST_BYTES });
   const ownerSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_CONTROL_BYTES });
@@ -51,8 +65,11 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     try {
       const config = parseAgentConfig(await readBody(request));
       await network.hold(config.network);
-      kernels = new Kernels(zygote, () => kernelSpec(config, process.env, network.variables(config.proxies)));
-      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, owners, config.idleTimeoutMs);
+      const spec = (): KernelSpec => kernelSpec(config, process.env, network.variables(config.proxies));
+      kernels = new Kernels(zygote, spec);
+      files = new FileWorkers(zygote, spec);
+      if (config.detached) lease.waive();
+      if (config.idleTimeoutMs !== null) endWhenIdle(kernels, files, owners, config.idleTimeoutMs);
     } catch (error) {
       response.writeHead(400).end(String(error));
       return;
@@ -77,19 +94,26 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     }
   });
 
+  const strangers = new Strangers(server);
   server.on("upgrade", (request, socket, head) => {
     socket.on("error", () => socket.destroy());
     if (!authorized(request)) {
       refuse(socket, 401, "unauthorized");
       return;
     }
+    strangers.know(socket);
     if (request.url === CONTROL_PATH) {
+      (socket as Socket).setKeepAlive(true, OWNER_KEEP_ALIVE_MS);
       ownerSockets.handleUpgrade(request, socket, head, (webSocket) => owners.join(webSocket));
       return;
     }
     const known = kernels;
     if (known === undefined) {
       refuse(socket, 503, "the sandbox was not configured: it was started again by other means");
+      return;
+    }
+    if (files?.isFor(request.url) === true) {
+      files.serve(request.url ?? "", socket, head).catch((error: unknown) => refuse(socket, 503, messageOf(error)));
       return;
     }
     const asked = readKernelUrl(request.url ?? "/");
@@ -99,7 +123,10 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     }
     known.open(asked.id, asked.terms).then(
       () => clientSockets.handleUpgrade(request, socket, head, (webSocket) => known.join(asked.id, webSocket, asked)),
-      (error: unknown) => refuse(socket, 503, error instanceof Error ? error.message : String(error)),
+      (error: unknown) => {
+        const bound = error instanceof KernelStartError ? error.bound : undefined;
+        refuse(socket, 503, messageOf(error), bound);
+      },
     );
   });
   return server;
@@ -122,8 +149,12 @@ async function readBody(request: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString();
 }
 
-function refuse(socket: Duplex, status: number, reason: string): void {
-  const body = JSON.stringify({ message: reason });
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function refuse(socket: Duplex, status: number, reason: string, bound?: Bound): void {
+  const body = JSON.stringify({ message: reason, bound } satisfies Refusal);
   socket.end(
     `HTTP/1.1 ${status} ${status === 401 ? "Unauthorized" : "Refused"}\r\nConnection: close\r\n` +
       `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,

@@ -1,7 +1,9 @@
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import type { KernelSpec } from "../protocol/requests.ts";
+import { startFileWorker } from "./file-worker.ts";
 import { KernelProcess, type KernelProcessEvents, StaleZygoteError } from "./kernel-process.ts";
 
 /** In a directory that only root can enter; made by `python/ipybox_kernel/zygote.py`. */
@@ -30,10 +32,20 @@ export class Zygote {
   }
 
   /** Starts a kernel's process. */
-  async fork(spec: KernelSpec, events: KernelProcessEvents): Promise<KernelProcess> {
+  fork(spec: KernelSpec, events: KernelProcessEvents): Promise<KernelProcess> {
+    return this.#ask((path) => KernelProcess.start(path, spec, events));
+  }
+
+  /** Starts a file worker; gives the connection to it. */
+  forkFileWorker(spec: KernelSpec): Promise<Socket> {
+    return this.#ask((path) => startFileWorker(path, spec));
+  }
+
+  /** Asks the zygote, and another one when it is of no use any more. */
+  async #ask<Process>(start: (path: string) => Promise<Process>): Promise<Process> {
     await this.#starting;
     try {
-      return await KernelProcess.start(this.#socketPath, spec, events);
+      return await start(this.#socketPath);
     } catch (error) {
       if (error instanceof StaleZygoteError) this.#plain = true;
       else if (!isRefusal(error)) throw error;
@@ -42,7 +54,7 @@ export class Zygote {
       this.#starting = undefined;
     });
     await this.#starting;
-    return KernelProcess.start(this.#socketPath, spec, events);
+    return start(this.#socketPath);
   }
 
   /** Where the zygote that the container began with takes connections, if it is alive. */

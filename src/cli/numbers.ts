@@ -32,6 +32,13 @@ export function readTimeout(text: string): number | null {
   return seconds === 0 ? null : Math.max(1, Math.round(seconds * 1000));
 }
 
+/** A number of things, 1 or more. */
+export function readCount(flag: string, text: string): number {
+  const count = readNumber(text);
+  if (!Number.isSafeInteger(count) || count < 1) throw wrong(flag, "a whole number, 1 or more", text);
+  return count;
+}
+
 function readNumber(text: string): number {
   return /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
 }

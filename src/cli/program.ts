@@ -1,14 +1,24 @@
 import { readFileSync } from "node:fs";
 import { Command } from "commander";
+import { benchCommand } from "./bench.ts";
 import { buildCommand } from "./build.ts";
 import { cleanupCommand } from "./cleanup.ts";
 import { lsCommand } from "./ls.ts";
+import { mcpCommand } from "./mcp.ts";
 import { USAGE_HINT } from "./print.ts";
 import { replCommand } from "./repl.ts";
 import { runCommand } from "./run.ts";
 
 /** The table of verbs, in the order of the help text. */
-const COMMANDS: readonly (() => Command)[] = [runCommand, replCommand, buildCommand, lsCommand, cleanupCommand];
+const COMMANDS: readonly (() => Command)[] = [
+  runCommand,
+  replCommand,
+  mcpCommand,
+  buildCommand,
+  lsCommand,
+  cleanupCommand,
+  benchCommand,
+];
 
 /** The command line of `ipybox`. */
 export function program(): Command {
@@ -16,7 +26,12 @@ export function program(): Command {
     version: string;
     description: string;
   };
-  const main = new Command("ipybox").description(description).version(version).showHelpAfterError(USAGE_HINT).exitOverride();
+  const main = new Command("ipybox")
+    .description(description)
+    .version(version)
+    .showHelpAfterError(USAGE_HINT)
+    .exitOverride()
+    .enablePositionalOptions();
   for (const command of COMMANDS) main.addCommand(command().copyInheritedSettings(main));
   return main;
 }

@@ -52,7 +52,7 @@ async function repl(flags: ReplFlags, interrupts: Interrupts): Promise<void> {
     const reader = new CellReader(lines, async (code) => (await client.isComplete(code)).status !== "incomplete");
     const printer = new CellPrinter({
       plots,
-      encodeImage: isInteractive ? terminalImages(process.env) : undefined,
+      encodeImage: isInteractive ? await terminalImages(process.env) : undefined,
       alwaysSave: flags.output !== undefined,
       signal,
       label: isInteractive ? (executionCount) => `Out[${executionCount}]: ` : undefined,

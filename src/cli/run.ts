@@ -13,6 +13,7 @@ import { readTimeout } from "./numbers.ts";
 import { PlotFiles } from "./plots/plot-files.ts";
 import { terminalImages } from "./plots/terminal-images.ts";
 import { log, printError, write } from "./print.ts";
+import { RunInput } from "./run-input.ts";
 import { outcomeOf, resultDocument } from "./result-document.ts";
 import { signalStatus } from "./stopped.ts";
 import { UsageError } from "./usage-error.ts";
@@ -31,36 +32,58 @@ Exit code: 0; 1 when the cell raised an exception; N after sys.exit(N); 124 on t
 export function runCommand(): Command {
   const command = new Command("run")
     .description("Run a Python or IPython file as one cell, in a container of its own")
-    .argument("<file>", "the file, or - for standard input");
+    .argument("<file>", "the file, or - for standard input")
+    .argument("[args...]", "what sys.argv has behind the file")
+    // What stands behind the file is the cell's, as with python.
+    .passThroughOptions();
   return addContainerFlags(command)
     .addOption(new Option("--timeout <seconds>", "how long the cell may run, 0 for no limit (default: 0)").argParser(readTimeout))
     .option("--output <dir>", "save all plots there (default: here, and only those that the terminal can't show)")
     .option("--json", "print one JSON document at the end, and nothing else")
     .addHelpText("after", EXIT_CODES)
-    .action((file: string, flags: RunFlags) => interruptible((interrupts) => run(file, flags, interrupts)));
+    .action((file: string, args: readonly string[], flags: RunFlags) =>
+      interruptible((interrupts) => run([file, ...args], flags, interrupts)),
+    );
 }
 
-async function run(file: string, flags: RunFlags, interrupts: Interrupts): Promise<void> {
+async function run(argv: readonly [file: string, ...args: string[]], flags: RunFlags, interrupts: Interrupts): Promise<void> {
   const { signal } = interrupts;
   const { timeout = null, json = false, output } = flags;
   const options = await containerOptions(flags);
-  const code = await readCode(file, signal);
+  const code = await readCode(argv[0], signal);
   process.exitCode = await withKernel(options, signal, async ({ client }) => {
-    // What is streamed is not kept besides.
-    const cell = client.submit(code, { timeoutMs: timeout, signal, ...(json ? {} : { maxOutputBytes: 0 }) });
-    const statusOf = interruptOnCtrlC(cell, interrupts);
-    const plots = new PlotFiles(output ?? ".");
-    if (json) return printDocument(cell, plots, statusOf, signal);
-    const printer = new CellPrinter({
-      plots,
-      encodeImage: process.stdout.isTTY ? terminalImages(process.env) : undefined,
-      alwaysSave: output !== undefined,
-      signal,
-    });
-    const error = await printStream(cell, printer, signal);
-    if (error !== undefined) await tell(error, timeout, printer);
-    return statusOf(error) || (plots.failed ? 1 : 0);
+    await client.execute(`__import__("sys").argv[:] = ${pythonList(argv)}`, { storeHistory: false, signal });
+    // Where standard input was the cell, nothing is left of it.
+    const input = argv[0] === "-" ? undefined : new RunInput({ signal, isQuiet: json });
+    try {
+      // What is streamed is not kept besides.
+      const cell = client.submit(code, {
+        timeoutMs: timeout,
+        signal,
+        onInput: input?.ask,
+        ...(json ? {} : { maxOutputBytes: 0 }),
+      });
+      const statusOf = interruptOnCtrlC(cell, interrupts);
+      const plots = new PlotFiles(output ?? ".");
+      if (json) return await printDocument(cell, plots, statusOf, signal);
+      const printer = new CellPrinter({
+        plots,
+        encodeImage: process.stdout.isTTY ? await terminalImages(process.env) : undefined,
+        alwaysSave: output !== undefined,
+        signal,
+      });
+      const error = await printStream(cell, printer, signal, () => input?.reach());
+      if (error !== undefined) await tell(error, timeout, printer);
+      return statusOf(error) || (plots.failed ? 1 : 0);
+    } finally {
+      input?.close();
+    }
   });
+}
+
+/** A literal of Python: JSON's escapes are Python's. */
+function pythonList(texts: readonly string[]): string {
+  return JSON.stringify(texts);
 }
 
 async function readCode(file: string, signal: AbortSignal): Promise<string> {
@@ -94,9 +117,10 @@ function interruptOnCtrlC(cell: Execution, interrupts: Interrupts): (error: unkn
 }
 
 /** Prints what the cell gives as it comes. Gives the error that has ended it. */
-async function printStream(cell: Execution, printer: CellPrinter, signal: AbortSignal): Promise<unknown> {
+async function printStream(cell: Execution, printer: CellPrinter, signal: AbortSignal, onQuestion: () => void): Promise<unknown> {
   try {
     for await (const event of cell.events()) {
+      if (event.type === "input_request") onQuestion();
       // What `sys.exit` was given matters, not where it was called.
       if (event.type !== "error" || event.ename !== "SystemExit") await printer.show(event);
     }

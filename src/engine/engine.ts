@@ -31,8 +31,10 @@ export interface Engine {
   changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<NetworkChange>;
   /** What is known of a sandbox, or undefined when there is none. */
   inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined>;
-  /** The last lines that the sandbox's own processes (not cells) have logged. */
-  logs(id: string, lines: number): Promise<string>;
+  /** How a sandbox has ended that is not there any more, as long as the engine remembers it. */
+  ending(id: string, signal?: AbortSignal): Promise<SandboxEnding | undefined>;
+  /** Keeps what the sandbox's own processes (not cells) log from now on, also when the sandbox is removed. Before its start. */
+  watchLog(id: string, signal?: AbortSignal): Promise<SandboxLog>;
   /** Ends and removes a sandbox; succeeds when there is none. */
   remove(id: string): Promise<void>;
   /** Sandboxes that carry all of these labels. */
@@ -155,6 +157,21 @@ export interface SandboxState {
   readonly oomKilled: boolean;
   readonly error: string | undefined;
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** The end of a sandbox. */
+export interface SandboxEnding {
+  readonly exitCode: number;
+  readonly oomKilled: boolean;
+  /** The signal that somebody had the engine send, for instance `SIGKILL`. */
+  readonly signal: string | undefined;
+}
+
+/** What a sandbox's own processes have logged. */
+export interface SandboxLog {
+  /** The last lines. */
+  tail(lines: number): string;
+  close(): void;
 }
 
 export interface SandboxSummary {

@@ -1,5 +1,8 @@
 import { deferred, type Deferred } from "./deferred.ts";
 
+/** Items that were taken are forgotten when there are so many of them. */
+const MAX_TAKEN = 64;
+
 /** A queue for one reader. Who fills it looks at `bytes` and stops before it grows too long. */
 export class EventQueue<T> {
   #items: { readonly value: T; readonly bytes: number }[] = [];
@@ -43,7 +46,12 @@ export class EventQueue<T> {
       if (item !== undefined) {
         this.#next += 1;
         this.#bytes -= item.bytes;
+        // What has been taken must not be kept, also when the queue never runs empty.
         if (this.#next === this.#items.length) this.clear();
+        else if (this.#next === MAX_TAKEN) {
+          this.#items.splice(0, MAX_TAKEN);
+          this.#next = 0;
+        }
         return item;
       }
       if (this.#closed) {

@@ -1,4 +1,5 @@
 import type { NetworkPolicy } from "../network/policy.ts";
+import type { Bound } from "./lifecycle.ts";
 
 /**
  * What the SDK tells the agent of a new sandbox, over the agent's own port and before any kernel can
@@ -16,6 +17,8 @@ export interface AgentConfig {
   readonly proxies: Readonly<Record<string, string>>;
   /** The agent ends when no cell has run for so long; null: never. */
   readonly idleTimeoutMs: number | null;
+  /** Whether the agent goes on without an owner's connection. */
+  readonly detached: boolean;
 }
 
 /**
@@ -33,8 +36,23 @@ export const RESOLVER_PORT = 8853;
 /** Where `GET` tells, without a token, whether kernels can be started: 200 or 503. */
 export const HEALTH_PATH = "/health";
 
+/** Why a connection is not made, as the JSON of the answer. */
+export interface Refusal {
+  readonly message: string;
+  /** What the sandbox has used up, if that is why. */
+  readonly bound?: Bound | undefined;
+}
+
 /** Where the `AgentConfig` is put, once; answered with 204 as soon as kernels can be started. */
 export const CONFIG_PATH = "/v1/config";
 
 /** Below it, a WebSocket a kernel: `/v1/kernels/<id>`. */
 export const KERNELS_PATH = "/v1/kernels/";
+
+/** Where a connection to a file worker is made, by an upgrade to `FILES_PROTOCOL`; see `file-frames.ts`. */
+export const FILES_PATH = "/v1/files";
+
+/** The same for a connection that only watches: it does not keep an idle container. */
+export const FILE_WATCH_PATH = "/v1/files/watch";
+
+export const FILES_PROTOCOL = "ipybox-files";

@@ -7,7 +7,9 @@ export type Answer =
   | IsCompleteReply
   | { readonly type: "get_reply"; readonly status: "ok"; readonly value?: unknown }
   | { readonly type: "set_reply"; readonly status: "ok" }
+  | { readonly type: "expose_reply"; readonly status: "ok" }
   | { readonly type: "variables_reply"; readonly status: "ok"; readonly variables: readonly Variable[] }
+  | { readonly type: "sources_reply"; readonly status: "ok"; readonly sources: Readonly<Record<string, string>> }
   | {
       readonly type: "fork_reply";
       readonly status: "ok" | "error";
@@ -78,6 +80,7 @@ const answer: z.ZodType<Answer> = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("get_reply"), status: ok, value: z.unknown() }),
   z.object({ type: z.literal("set_reply"), status: ok }),
+  z.object({ type: z.literal("expose_reply"), status: ok }),
   z.object({
     type: z.literal("variables_reply"),
     status: ok,
@@ -92,6 +95,7 @@ const answer: z.ZodType<Answer> = z.discriminatedUnion("type", [
       }),
     ),
   }),
+  z.object({ type: z.literal("sources_reply"), status: ok, sources: z.record(z.string(), z.string()) }),
   z.object({
     type: z.literal("fork_reply"),
     status: z.enum(["ok", "error"]),
@@ -112,7 +116,9 @@ const ANSWER_TYPES: ReadonlySet<string> = new Set<Answer["type"]>([
   "is_complete_reply",
   "get_reply",
   "set_reply",
+  "expose_reply",
   "variables_reply",
+  "sources_reply",
   "fork_reply",
   "error_reply",
 ]);

@@ -37,6 +37,10 @@ export const FrameKind = {
   started: 9,
   /** JSON from the agent about an execution, in its sequence, see `lifecycle.ts`. */
   lifecycle: 10,
+  /** From the zygote to the agent: no process could be made; the name of the error, say `EAGAIN`. */
+  refused: 12,
+  /** A message about calls of host functions, see `calls.ts`. */
+  call: 11,
 } as const;
 
 export const FrameFlag = {

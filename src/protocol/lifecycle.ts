@@ -15,10 +15,13 @@ export type LifecycleMessage =
   | { readonly type: "execution_aborted"; readonly reason: "stopOnError" | "interrupted" | "reset" }
   /** The execution has ended, but how is not known any more. */
   | { readonly type: "execution_lost" }
-  | { readonly type: "kernel_start_failed"; readonly message: string }
+  | { readonly type: "kernel_start_failed"; readonly message: string; readonly bound?: Bound | undefined }
   /** A `reset_request` is done. */
   | { readonly type: "reset_reply" }
   | KernelDiedMessage;
+
+/** What a sandbox can have used up. */
+export type Bound = "pids" | "memory" | "disk";
 
 export interface KernelDiedMessage {
   readonly type: "kernel_died";
@@ -35,7 +38,11 @@ const lifecycleMessage: z.ZodType<LifecycleMessage> = z.discriminatedUnion("type
   z.object({ type: z.literal("kernel_restarted") }),
   z.object({ type: z.literal("execution_aborted"), reason: z.enum(["stopOnError", "interrupted", "reset"]) }),
   z.object({ type: z.literal("execution_lost") }),
-  z.object({ type: z.literal("kernel_start_failed"), message: z.string() }),
+  z.object({
+    type: z.literal("kernel_start_failed"),
+    message: z.string(),
+    bound: z.enum(["pids", "memory", "disk"]).optional(),
+  }),
   z.object({ type: z.literal("reset_reply") }),
   z.object({
     type: z.literal("kernel_died"),

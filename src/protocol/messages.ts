@@ -1,7 +1,8 @@
 import { z } from "zod";
 import { type Answer, parseAnswer } from "./answers.ts";
 import type { ExecutionEvent } from "./events.ts";
-import type { Buffers } from "./requests.ts";
+import { encodeFrame, encodeJsonFrame, FrameKind } from "./frame.ts";
+import type { Buffers, Request } from "./requests.ts";
 
 /**
  * What a kernel tells of an execution: Jupyter's messages, with the content beside the `type`.
@@ -59,8 +60,23 @@ export function encodeMessage(message: object, buffers: Buffers): Buffer {
   return Buffer.concat([length, json, ...buffers.map(([, bytes]) => bytes)]);
 }
 
+/** A request as the frame that it is sent in. */
+export function encodeRequest(request: Request): Buffer {
+  if (!("buffers" in request) || request.buffers === undefined || request.buffers.length === 0) {
+    return encodeJsonFrame(FrameKind.request, request);
+  }
+  const { buffers, ...message } = request;
+  return encodeFrame(FrameKind.message, encodeMessage(message, buffers));
+}
+
 /** Reads a message's payload; throws when it isn't one. */
 export function decodeMessage(bytes: Buffer): KernelMessage {
+  const json = readMessage(bytes);
+  return parseAnswer(json) ?? kernelMessage.parse(json);
+}
+
+/** A message's JSON with its bytes in their places; throws when it isn't one. */
+export function readMessage(bytes: Buffer): { readonly type?: unknown } {
   const end = 4 + bytes.readUInt32LE(0);
   const json = JSON.parse(bytes.toString("utf8", 4, end)) as { type?: unknown; buffers?: unknown };
   if (json.buffers !== undefined) {
@@ -71,7 +87,7 @@ export function decodeMessage(bytes: Buffer): KernelMessage {
       offset += length;
     }
   }
-  return parseAnswer(json) ?? kernelMessage.parse(json);
+  return json;
 }
 
 function place(root: object, path: readonly string[], value: Uint8Array): void {

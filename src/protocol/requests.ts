@@ -7,6 +7,10 @@ export type Request =
   | ForkRequest
   | QuestionRequest
   | InputReply
+  | ExposeRequest
+  | HostCallReply
+  /** The client may have missed messages about its calls: the kernel repeats those that are open. */
+  | { readonly type: "host_calls_request"; readonly execution: 0; readonly client: string }
   /** SIGINT to the execution, and SIGKILL to its kernel when that does not help. */
   | { readonly type: "interrupt_request"; readonly execution: number }
   /** Ends what runs, aborts what waits, and starts a new process. */
@@ -30,6 +34,8 @@ export interface ExecuteRequest {
   readonly stopOnError?: boolean;
   /** Whether somebody answers `input()`. */
   readonly allowStdin?: boolean;
+  /** Whether the cell gets a number and a place in `In` and `Out`; true when absent. */
+  readonly storeHistory?: boolean;
   /** Tables that are shown have their data beside text and HTML. */
   readonly tables?: "rows" | "arrow";
 }
@@ -59,7 +65,32 @@ export type Question =
       /** The bytes in `value`, each with its path from the request. */
       readonly buffers?: Buffers;
     }
-  | { readonly type: "variables_request" };
+  | { readonly type: "variables_request" }
+  | { readonly type: "sources_request"; readonly names: readonly string[] };
+
+/** All that a client exposes to the kernel, in place of what it has exposed before. Each new process is told it again. */
+export interface ExposeRequest {
+  readonly type: "expose_request";
+  readonly execution: number;
+  /** Who is called: the client's name, as in the kernel's URL. */
+  readonly client: string;
+  /** Names that can be called. `!` is asked before each shell command. */
+  readonly functions: readonly string[];
+  /** Python modules: dotted name → source. */
+  readonly modules: Readonly<Record<string, string>>;
+  /** Cells may start processes by shell commands alone. */
+  readonly requireShellEscape: boolean;
+}
+
+/** Answers a `host_call_request`, by its number. */
+export type HostCallReply = { readonly type: "host_call_reply"; readonly execution: number; readonly number: number } & (
+  | { readonly value: unknown; readonly buffers?: Buffers }
+  /** Raised as an exception in the cell; `name` is the error's class. */
+  | { readonly error: { readonly kind: HostErrorKind; readonly name: string; readonly message: string } }
+);
+
+/** Why a host function gives no value, and with it which exception Python raises. */
+export type HostErrorKind = "failed" | "invalid" | "timeout" | "unavailable" | "rejected";
 
 /** Bytes of a message, each with the path of keys that it belongs at. */
 export type Buffers = readonly (readonly [path: readonly string[], bytes: Uint8Array])[];
@@ -71,6 +102,7 @@ export const QUESTION_TYPES: ReadonlySet<string> = new Set<Question["type"]>([
   "get_request",
   "set_request",
   "variables_request",
+  "sources_request",
 ]);
 
 /** Answers an `input_request`, by its number. */

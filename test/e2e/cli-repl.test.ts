@@ -120,6 +120,19 @@ describe("ipybox repl in a terminal", () => {
     expect(history).not.toMatch(/^(?:Ada|hush)$/m);
   });
 
+  it("asks behind all that the cell has printed before", async () => {
+    verifies("CLI-01", "OUT-04");
+    const terminal = await startTerminal();
+    await terminal.shows("In [1]: ");
+    terminal.type("for i in range(300): print('line', i)\rinput('Wh' + 'at? ')\r\r");
+    await terminal.shows("line 299\r\n");
+    await terminal.shows("What? ");
+    terminal.type("this\r");
+    await terminal.shows("Out[2]: 'this'");
+    terminal.type("\u0004");
+    expect((await terminal.finished).status).toBe(0);
+  });
+
   it("remembers what was typed in the session before", async () => {
     verifies("CLI-01");
     const state = await temporaryDirectory();

@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 import { eventually } from "../integration/sandbox.ts";
 import { verifies } from "../requirements.ts";
 import { cli, startCli, temporaryDirectory } from "./cli.ts";
+import { TerminalSession } from "./terminal.ts";
 
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==";
 const PLOTS = [
@@ -89,6 +90,60 @@ describe("ipybox run", () => {
     const { status, stdout, stderr } = await cli(["run", "--timeout", "0.5", "-"], { input });
     expect([status, stdout]).toEqual([124, "before\n"]);
     expect(stderr).toMatch(/KeyboardInterrupt.*\nerror: The cell ran longer than --timeout 0.5 and was ended.\n$/s);
+  });
+
+  it("gives the cell what stands behind the file as its arguments", async () => {
+    verifies("CLI-01");
+    const directory = await temporaryDirectory();
+    await writeFile(join(directory, "args.py"), "import sys\nprint(sys.argv)\nIn[-1][:10], len(In)");
+    const words = ["-v", "--timeout", "0", 'it\'s "quoted" \\ é', "--", "\u2028"];
+    const { status, stdout } = await cli(["run", "args.py", ...words], { cwd: directory });
+    expect([status, stdout]).toEqual([
+      0,
+      `['args.py', '-v', '--timeout', '0', 'it\\'s "quoted" \\\\ é', '--', '\\u2028']\n('import sys', 2)\n`,
+    ]);
+    expect((await cli(["run", "-", "a"], { input: "import sys; sys.argv" })).stdout).toBe("['-', 'a']\n");
+  });
+
+  it("answers input() and getpass() with lines of standard input, behind all that was printed before", async () => {
+    verifies("CLI-01", "OUT-04");
+    const directory = await temporaryDirectory();
+    const code = [
+      "import getpass",
+      "for i in range(200): print(i)",
+      "name = input('Name? ')",
+      "print('Hello', name, getpass.getpass('Secret? '))",
+      "input('More? ')",
+    ];
+    await writeFile(join(directory, "ask.py"), code.join("\n"));
+    const { status, stdout, stderr } = await cli(["run", "ask.py"], { cwd: directory, input: "Ada\nhush\n" });
+    const counted = Array.from({ length: 200 }, (_, i) => `${i}\n`).join("");
+    expect([status, stdout]).toEqual([1, `${counted}Name? Secret? Hello Ada hush\nMore? `]);
+    expect(stderr).toContain("EOFError");
+    const json = await cli(["run", "--json", "ask.py"], { cwd: directory, input: "Ada\nhush\nno\n" });
+    expect(JSON.parse(json.stdout)).toMatchObject({ stdout: `${counted}Hello Ada hush\n`, exitCode: 0 });
+    expect(json.stderr).toBe("Name? Secret? More? ");
+  });
+
+  it("asks at a terminal, shows no password, and is interrupted by Ctrl-C while it asks", async () => {
+    verifies("CLI-01", "OUT-04");
+    const directory = await temporaryDirectory();
+    await writeFile(
+      join(directory, "ask.py"),
+      "import getpass\nprint(input('Na' + 'me? '), len(getpass.getpass('Se' + 'cret? ')))\ninput('Mo' + 're? ')",
+    );
+    const terminal = new TerminalSession(["run", "ask.py"], { cwd: directory });
+    await terminal.shows("Name? ");
+    terminal.type("Ada\r");
+    await terminal.shows("Secret? ");
+    terminal.type("hush\r");
+    await terminal.shows("Ada 4\r\n");
+    expect(terminal.stdout).not.toContain("hush");
+    await terminal.shows("More? ");
+    terminal.type("\u0003");
+    await terminal.shows("KeyboardInterrupt");
+    expect((await terminal.finished).status).toBe(130);
+    expect(await terminal.containers()).toEqual([]);
   });
 
   it("gives cells the variables of flags and files", async () => {
@@ -250,7 +305,6 @@ describe("a wrong command line", () => {
     { args: ["run", "missing.py"], tells: ['"missing.py"', "no such file"] },
     { args: ["run", "."], tells: ['"."', "EISDIR"] },
     { args: ["run"], tells: ["missing required argument 'file'"] },
-    { args: ["run", "-", "more"], tells: ["too many arguments"] },
     { args: ["run", "--nope", "-"], tells: ["unknown option '--nope'"] },
     { args: ["nope"], tells: ["unknown command 'nope'"] },
     { args: ["run", "-b", "data", "-"], tells: ["--bind", '"data"', "HOST:PATH"] },

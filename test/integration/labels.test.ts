@@ -1,8 +1,12 @@
-import { hostname } from "node:os";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { randomUUID } from "node:crypto";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { hostname, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { DEFAULTS, ExecutionContainer } from "ipybox";
-import { listContainers, removeContainers } from "../../src/containers.ts";
-import { readRuntimeEntry } from "../../src/runtime-dir.ts";
+import { listContainers, removeContainers, removeRemains } from "../../src/containers.ts";
+import { readRuntimeEntry, saveRuntimeEntry } from "../../src/runtime-dir.ts";
+import { SESSION_LABEL } from "../../src/sandbox-spec.ts";
 import { verifies } from "../requirements.ts";
 import { docker, inspect, removeImages } from "./docker.ts";
 
@@ -51,7 +55,7 @@ describe("removing containers", () => {
     verifies("CONT-12", "IMG-03");
     const container = await ExecutionContainer.create({ tag: IMAGE });
     const { port } = container;
-    const ended = await ExecutionContainer.create({ tag: IMAGE });
+    const ended = await ExecutionContainer.create({ tag: IMAGE, detached: true });
     await docker.getContainer(ended.id).stop({ t: 0 });
     await using other = await ExecutionContainer.create({ tag: OTHER });
     await using stranger = await strangerOf(IMAGE);
@@ -71,6 +75,40 @@ describe("removing containers", () => {
     await expect(removeContainers({ image: "Not An Image" })).rejects.toMatchObject({ code: "invalid_option" });
   });
 });
+
+describe("removing what is left of containers that are gone", () => {
+  it("takes tokens that lead nowhere and helpers of nobody; others, and those of other daemons, stay", async () => {
+    verifies("LIFE-01");
+    const directory = await mkdtemp(join(tmpdir(), "ipybox-remains-"));
+    vi.stubEnv("XDG_RUNTIME_DIR", directory);
+    try {
+      await using container = await ExecutionContainer.create({ tag: IMAGE });
+      const { port } = container;
+      const known = await readRuntimeEntry("127.0.0.1", port);
+      if (known === undefined) throw new Error("the container has no entry");
+      const gone = randomUUID();
+      await saveRuntimeEntry("127.0.0.1", 1, { ...known, session: gone });
+      await saveRuntimeEntry("127.0.0.1", 2, { ...known, session: gone, dockerHost: "unix:///elsewhere" });
+      const helper = await helperOf(gone);
+      await using needed = await helperOf(known.session);
+      expect(await removeRemains()).toBe(1);
+      expect(await inspect(helper.id)).toBeUndefined();
+      expect(await inspect(needed.id)).toBeDefined();
+      expect((await readdir(join(directory, "ipybox"))).sort()).toEqual(["127.0.0.1.2.json", `127.0.0.1.${port}.json`].sort());
+      expect(await removeRemains()).toBe(0);
+    } finally {
+      vi.unstubAllEnvs();
+      await rm(directory, { recursive: true, force: true });
+    }
+  });
+});
+
+/** A container that has helped another one, as its label tells. */
+async function helperOf(session: string): Promise<AsyncDisposable & { readonly id: string }> {
+  const Labels = { [SESSION_LABEL]: session };
+  const container = await docker.createContainer({ Image: IMAGE, Entrypoint: ["/bin/sleep", "600"], Labels });
+  return { id: container.id, [Symbol.asyncDispose]: () => container.remove({ force: true }) };
+}
 
 /** A container of the same image that somebody has started by other means. */
 async function strangerOf(image: string): Promise<AsyncDisposable & { readonly id: string }> {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEFAULTS, ExecutionClient, ExecutionContainer, IpyboxError, type NetworkPolicy } from "ipybox";
-import { removeContainers, listContainers } from "../../src/containers.ts";
-import { CONTAINER_LABEL, CREATED_LABEL, HELPER_LABEL, OWNER_LABEL } from "../../src/sandbox-spec.ts";
+import { listContainers, removeRemains } from "../../src/containers.ts";
+import { HELPER_LABEL, OWNER_LABEL, SESSION_LABEL } from "../../src/sandbox-spec.ts";
 import { verifies } from "../requirements.ts";
 import { containersWith, docker, inspect, ownContainers, removeImages } from "./docker.ts";
 import { rejection } from "./sandbox.ts";
@@ -104,11 +104,11 @@ except OSError as error:
 
 test("what a dead owner has left of a helper is removed, and is not listed as a container", async () => {
   verifies("IMG-03", "CONT-12");
-  const labels = { [CONTAINER_LABEL]: "1", [HELPER_LABEL]: "network", [OWNER_LABEL]: "1@nowhere", [CREATED_LABEL]: "2026-01-01T00:00:00Z" };
-  const image = "ipybox-test/helper:latest";
-  const helper = await docker.createContainer({ Image: DEFAULTS.tag, Labels: { ...labels, "ipybox.tag": image }, Entrypoint: ["/bin/true"] });
-  expect((await listContainers({ image })).length).toBe(0);
-  expect(await removeContainers({ image })).toEqual([]);
+  const session = "0".repeat(32);
+  const labels = { [SESSION_LABEL]: session, [HELPER_LABEL]: "network", [OWNER_LABEL]: "1@nowhere" };
+  const helper = await docker.createContainer({ Image: DEFAULTS.tag, Labels: labels, Entrypoint: ["/bin/true"] });
+  expect((await listContainers()).map(({ id }) => id)).not.toContain(helper.id);
+  await removeRemains();
   expect(await inspect(helper.id)).toBeUndefined();
 });
 

@@ -1,8 +1,10 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { ExecutionClient, ExecutionContainer, ExecutionImage } from "ipybox";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { verifies } from "../requirements.ts";
+import { removeImages } from "./docker.ts";
 import { useContainer } from "./sandbox.ts";
 
 const sandbox = useContainer();
@@ -45,15 +47,38 @@ describe("a package installed at run time", () => {
   });
 });
 
-describe("images", () => {
+describe("images of a container that has matplotlib preloaded", () => {
+  const tag = "ipybox-test/plots:v1";
+  let directory: string;
+  let container: ExecutionContainer;
+
   beforeAll(async () => {
-    await using client = await sandbox.connect();
-    await client.execute("!pip install -q matplotlib pillow");
+    directory = await mkdtemp(join(tmpdir(), "ipybox-test-"));
+    const dependencies = join(directory, "requirements.txt");
+    await writeFile(dependencies, "matplotlib\npillow\n");
+    await ExecutionImage.build({ tag, dependencies, preload: ["matplotlib.pyplot"] });
+    container = await ExecutionContainer.create({ tag });
   }, 180_000);
+
+  afterAll(async () => {
+    await container.kill();
+    await removeImages(tag);
+    await rm(directory, { recursive: true });
+  });
+
+  it("draws inline from a new kernel's first cell on", async () => {
+    verifies("EXEC-08", "IMG-06");
+    await using client = await ExecutionClient.connect({ port: container.port });
+    const { images, text } = await client.execute(
+      "import sys; print('matplotlib.pyplot' in sys.modules)\nsys.modules['matplotlib.pyplot'].plot([1, 2]);",
+    );
+    expect(text).toBe("True");
+    expect(images).toHaveLength(1);
+  });
 
   it("of a plot are PNG with their size, are saved, and are neither in text nor stream", async () => {
     verifies("EXEC-08");
-    await using client = await sandbox.connect();
+    await using client = await ExecutionClient.connect({ port: container.port });
     const execution = client.submit(
       "import matplotlib.pyplot as plt\nplt.figure(figsize=(4, 3), dpi=100)\nplt.plot([1, 2, 3])\nplt.show()\nprint('plotted')",
     );
@@ -67,17 +92,15 @@ describe("images", () => {
     expect(image?.mimeType).toBe("image/png");
     expect(image?.width).toBeGreaterThan(200);
     expect(image?.height).toBeGreaterThan(150);
-    const directory = await mkdtemp(join(tmpdir(), "ipybox-test-"));
     await image?.save(join(directory, "plot.png"));
     const saved = await readFile(join(directory, "plot.png"));
     expect(saved.subarray(1, 4).toString()).toBe("PNG");
     expect(saved.equals(Buffer.from(image?.data ?? []))).toBe(true);
-    await rm(directory, { recursive: true });
   });
 
   it("of an open figure come at the cell's end, in order with PIL's", async () => {
     verifies("EXEC-08");
-    await using client = await sandbox.connect();
+    await using client = await ExecutionClient.connect({ port: container.port });
     const { images, text } = await client.execute(
       [
         "import matplotlib.pyplot as plt",

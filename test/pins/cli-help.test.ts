@@ -11,9 +11,11 @@ test("the verbs", () => {
     [
       "run",
       "repl",
+      "mcp",
       "build",
       "ls",
       "cleanup",
+      "bench",
     ]
   `);
 });
@@ -27,16 +29,20 @@ test("ipybox --help", () => {
     output and plots as images.
 
     Options:
-      -V, --version         output the version number
-      -h, --help            display help for command
+      -V, --version                   output the version number
+      -h, --help                      display help for command
 
     Commands:
-      run [options] <file>  Run a Python or IPython file as one cell, in a container of its own
-      repl [options]        Run cells one after the other, in a container and a kernel of their own
-      build [options]       Build an image for containers
-      ls [options]          List the containers that ipybox has started
-      cleanup [options]     Remove the containers that ipybox has started, running ones too
-      help [command]        display help for command
+      run [options] <file> [args...]  Run a Python or IPython file as one cell, in a container of its
+                                      own
+      repl [options]                  Run cells one after the other, in a container and a kernel of
+                                      their own
+      mcp [options]                   Serve sandboxes to agents by the Model Context Protocol
+      build [options]                 Build an image for containers
+      ls [options]                    List the containers that ipybox has started
+      cleanup [options]               Remove the containers that ipybox has started, running ones too
+      bench [options]                 Measure how fast containers, kernels, cells and output are here
+      help [command]                  display help for command
     "
   `);
 });
@@ -44,12 +50,13 @@ test("ipybox --help", () => {
 test("ipybox run --help", () => {
   verifies("CLI-01");
   expect(helpOf(verb("run"))).toMatchInlineSnapshot(`
-    "Usage: ipybox run [options] <file>
+    "Usage: ipybox run [options] <file> [args...]
 
     Run a Python or IPython file as one cell, in a container of its own
 
     Arguments:
       file                    the file, or - for standard input
+      args                    what sys.argv has behind the file
 
     Options:
       -t, --tag <image>       image to run (default: "gradion-ai/ipybox")
@@ -95,6 +102,65 @@ test("ipybox repl --help", () => {
 
     Ctrl-C interrupts the running cell; Ctrl-D, exit or quit ends the session, and all variables with it.
     Without a terminal each block of standard input is run; the exit code is that of the last error.
+    "
+  `);
+});
+
+test("ipybox mcp --help", () => {
+  verifies("CLI-01", "MCP-03");
+  expect(helpOf(verb("mcp"))).toMatchInlineSnapshot(`
+    "Usage: ipybox mcp [options]
+
+    Serve sandboxes to agents by the Model Context Protocol
+
+    Options:
+      -t, --tag <image>         image to run (default: "gradion-ai/ipybox")
+      -b, --bind <host:path>    show a host path below /app; :ro at its end makes it read-only
+                                (repeatable)
+      -e, --env <name=value>    set a variable; without a value it is taken from here (repeatable)
+      --env-file <file>         set the variables of a file with a NAME=VALUE a line (repeatable)
+      --memory <size>           limit of memory, for example 512m (default: 2g)
+      --cpus <number>           limit of CPUs, fractions allowed (default: 2)
+      --http                    serve over streamable HTTP, with a session for each client
+      --host <address>          address to listen on; one that others reach needs --token-file (default:
+                                "127.0.0.1")
+      --port <port>             port to listen on (default: 8717)
+      --token-file <file>       tokens that let clients in, one a line; made when missing (default: one
+                                of this user)
+      --allowed-dir <dir>       host directory that files may be copied from and to (repeatable;
+                                default: none)
+      --servers <file>          MCP servers that cells may use, as JSON with mcpServers
+      --timeout <seconds>       how long a cell may run, 0 for no limit (default: 120)
+      --idle-timeout <seconds>  end a sandbox without calls after this time, 0 for never (default: 3600)
+      --max-sessions <number>   sessions at a time, over HTTP (default: 8)
+      --shared-container        one container for all sessions: they share files and packages, but no
+                                variables
+      -h, --help                display help for command
+
+    Without --http the protocol is spoken on standard input and output, for the client that starts this command.
+    Clients over HTTP send "Authorization: Bearer TOKEN" with a token of the file.
+    "
+  `);
+});
+
+test("ipybox bench --help", () => {
+  verifies("CLI-01");
+  expect(helpOf(verb("bench"))).toMatchInlineSnapshot(`
+    "Usage: ipybox bench [options]
+
+    Measure how fast containers, kernels, cells and output are here
+
+    Options:
+      -t, --tag <image>       image to run (default: "gradion-ai/ipybox")
+      -b, --bind <host:path>  show a host path below /app; :ro at its end makes it read-only
+                              (repeatable)
+      -e, --env <name=value>  set a variable; without a value it is taken from here (repeatable)
+      --env-file <file>       set the variables of a file with a NAME=VALUE a line (repeatable)
+      --memory <size>         limit of memory, for example 512m (default: 2g)
+      --cpus <number>         limit of CPUs, fractions allowed (default: 2)
+      --port <port>           host port of the container (default: a free one)
+      --json                  print the figures as JSON
+      -h, --help              display help for command
     "
   `);
 });

@@ -2,10 +2,17 @@ import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/p
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { readRuntimeEntry, removeRuntimeEntry, runtimeDirectory, saveRuntimeEntry } from "../../src/runtime-dir.ts";
+import {
+  listRuntimeFiles,
+  readRuntimeEntry,
+  removeRuntimeEntry,
+  removeSessionFiles,
+  runtimeDirectory,
+  saveRuntimeEntry,
+} from "../../src/runtime-dir.ts";
 import { verifies } from "../requirements.ts";
 
-const entry = { token: "t", containerId: "c", dockerHost: "unix:///x" };
+const entry = { token: "t", containerId: "c", session: "s", dockerHost: "unix:///x" };
 let directory: string;
 
 beforeEach(async () => {
@@ -56,4 +63,21 @@ test("a broken entry counts as none", async () => {
   const [name = ""] = await readdir(join(directory, "ipybox"));
   await writeFile(join(directory, "ipybox", name), '{"token":');
   expect(await readRuntimeEntry("127.0.0.1", 7777)).toBeUndefined();
+});
+
+test("what a start has left is found and removed, also what it had only begun to write", async () => {
+  verifies("LIFE-01");
+  const [session, other] = ["a1b2", "c3d4"].map((start) => `${start}0000-0000-4000-8000-000000000000`) as [string, string];
+  await saveRuntimeEntry("127.0.0.1", 7777, { ...entry, session });
+  await saveRuntimeEntry("127.0.0.1", 7778, { ...entry, session: other });
+  await writeFile(join(directory, "ipybox", `127.0.0.1.7779.json.${session}`), '{"tok');
+  await writeFile(join(directory, "ipybox", "of-somebody-else"), "");
+  const found = (await listRuntimeFiles()).map(({ session, isFresh }) => [session, isFresh]);
+  expect(found.sort()).toEqual([
+    [session, false],
+    [session, true],
+    [other, false],
+  ]);
+  await removeSessionFiles(session);
+  expect((await readdir(join(directory, "ipybox"))).sort()).toEqual(["127.0.0.1.7778.json", "of-somebody-else"]);
 });

@@ -4,6 +4,7 @@ import type { CellPrinter } from "../cell-printer.ts";
 import { exitStatus } from "../exit-status.ts";
 import type { Interrupts } from "../interrupt.ts";
 import { log, write } from "../print.ts";
+import { QuestionGate } from "../question-gate.ts";
 import type { CellReader } from "./cell-reader.ts";
 import type { LineSource } from "./lines.ts";
 
@@ -55,11 +56,15 @@ export class ReplSession {
 
   async #execute(code: string): Promise<void> {
     const { client, printer, interrupts, timeoutMs } = this.#parts;
+    const gate = new QuestionGate();
     const cell = client.submit(code, {
       timeoutMs,
       maxOutputBytes: 0,
       signal: interrupts.signal,
-      onInput: (prompt, { password }) => this.#ask(prompt, password),
+      onInput: async (prompt, { password }) => {
+        await gate.wait();
+        return this.#ask(prompt, password);
+      },
     });
     interrupts.onCtrlC = () => {
       void cell.interrupt();
@@ -68,6 +73,7 @@ export class ReplSession {
     try {
       for await (const event of cell.events()) {
         await this.#show(() => printer.show(event));
+        if (event.type === "input_request") gate.reach();
         if (event.type === "execute_reply") this.#number = event.execution_count + 1;
       }
     } catch (error) {

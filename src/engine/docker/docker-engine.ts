@@ -12,6 +12,8 @@ import type {
   NetworkRequest,
   PullOptions,
   SandboxAddresses,
+  SandboxEnding,
+  SandboxLog,
   SandboxSpec,
   SandboxState,
   SandboxSummary,
@@ -22,9 +24,10 @@ import { ANSWER_MS, ask, type AskOptions, understood } from "./ask.ts";
 import { connectDocker } from "./connect.ts";
 import { checkDaemon } from "./daemon.ts";
 import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoint.ts";
+import { readEnding } from "./ending.ts";
 import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
 import { buildImage, findImage, importImage, pullImage } from "./images.ts";
-import { readLogs } from "./logs.ts";
+import { watchLog } from "./logs.ts";
 import { runNetworkHelper } from "./network.ts";
 import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
@@ -105,8 +108,10 @@ export class DockerEngine implements Engine {
   async address(id: string, signal?: AbortSignal): Promise<SandboxAddresses> {
     const container = this.#docker.getContainer(id);
     const what = `Container ${short(id)} can't be inspected`;
-    const request = (abortSignal: AbortSignal): Promise<Docker.ContainerInspectInfo> => container.inspect(abortable(abortSignal));
+    const request = (abortSignal: AbortSignal): Promise<Docker.ContainerInspectInfo | undefined> =>
+      container.inspect(abortable(abortSignal)).catch(undefinedIfMissing);
     const answer = await this.#ask(what, request, { signal, timeoutMs: ANSWER_MS });
+    if (answer === undefined) throw await this.#endedEarly(id, signal);
     const found = understood(what, answer, "State", "NetworkSettings");
     const port = Number(found.NetworkSettings.Ports[`${AGENT_PORT}/tcp`]?.[0]?.HostPort);
     if (!Number.isInteger(port) || port === 0) {
@@ -154,9 +159,14 @@ export class DockerEngine implements Engine {
     };
   }
 
-  logs(id: string, lines: number): Promise<string> {
-    const request = (): Promise<string> => readLogs(this.#docker.getContainer(id), lines);
-    return this.#ask(`The log of container ${short(id)} can't be read`, request, { timeoutMs: ANSWER_MS });
+  ending(id: string, signal?: AbortSignal): Promise<SandboxEnding | undefined> {
+    const request = (abortSignal: AbortSignal): Promise<SandboxEnding | undefined> => readEnding(this.#docker, id, abortSignal);
+    return this.#ask(`The end of container ${short(id)} can't be looked up`, request, { signal, timeoutMs: ANSWER_MS });
+  }
+
+  watchLog(id: string, signal?: AbortSignal): Promise<SandboxLog> {
+    const request = (): Promise<SandboxLog> => watchLog(this.#docker.getContainer(id));
+    return this.#ask(`The log of container ${short(id)} can't be read`, request, { signal, timeoutMs: ANSWER_MS });
   }
 
   async remove(id: string): Promise<void> {
@@ -189,6 +199,15 @@ export class DockerEngine implements Engine {
       labels: container.Labels,
       ports: container.Ports.filter((port) => port.PublicPort !== undefined).map((port) => ({ host, port: port.PublicPort })),
     }));
+  }
+
+  /** The error for a container that is gone though it was just started. */
+  async #endedEarly(id: string, signal: AbortSignal | undefined): Promise<IpyboxError> {
+    const ending = await this.ending(id, signal).catch(() => undefined);
+    const reason = ending === undefined ? "it was removed" : `it ended with status ${ending.exitCode}`;
+    return new IpyboxError("container_start_failed", `Container ${short(id)} publishes no port: ${reason}.`, {
+      details: { containerId: id, exitCode: ending?.exitCode, running: false },
+    });
   }
 
   async #removeAll(labels: Readonly<Record<string, string>>): Promise<void> {

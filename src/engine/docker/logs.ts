@@ -1,13 +1,48 @@
 import type Docker from "dockerode";
+import type { SandboxLog } from "../engine.ts";
 
-/** The last lines of a container's log. Docker sends each piece behind a header of 8 bytes. */
-export async function readLogs(container: Docker.Container, lines: number): Promise<string> {
-  const bytes = await container.logs({ stdout: true, stderr: true, tail: lines, follow: false });
-  const texts: string[] = [];
-  for (let at = 0; at + 8 <= bytes.length;) {
-    const length = bytes.readUInt32BE(at + 4);
-    texts.push(bytes.subarray(at + 8, at + 8 + length).toString());
-    at += 8 + length;
+/** So much of the log's end is kept. */
+const KEPT_BYTES = 64 * 1024;
+
+/** Docker sends each piece behind a header: the stream, three zeros, a length. */
+const HEADER_BYTES = 8;
+
+/** Keeps the end of what a container logs, which goes with the container. */
+export async function watchLog(container: Docker.Container): Promise<SandboxLog> {
+  const stream = await container.attach({ stream: true, stdout: true, stderr: true });
+  const log = new LogTail();
+  stream.on("data", (chunk: Buffer) => log.add(chunk));
+  stream.on("error", () => undefined); // what has come is all there is
+  return {
+    tail: (lines) => log.tail(lines),
+    close: () => (stream as NodeJS.ReadWriteStream & { destroy(): void }).destroy(),
+  };
+}
+
+/** The end of what comes in pieces behind headers. */
+export class LogTail {
+  #rest: Buffer = Buffer.alloc(0);
+  #kept: Buffer = Buffer.alloc(0);
+  /** Bytes of the current piece that are still to come. */
+  #missing = 0;
+
+  add(chunk: Buffer): void {
+    let bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    while (bytes.length > 0) {
+      if (this.#missing === 0) {
+        if (bytes.length < HEADER_BYTES) break;
+        this.#missing = bytes.readUInt32BE(4);
+        bytes = bytes.subarray(HEADER_BYTES);
+      }
+      const piece = bytes.subarray(0, this.#missing);
+      this.#kept = Buffer.concat([this.#kept, piece]).subarray(-KEPT_BYTES);
+      this.#missing -= piece.length;
+      bytes = bytes.subarray(piece.length);
+    }
+    this.#rest = Buffer.from(bytes);
   }
-  return texts.join("").trimEnd();
+
+  tail(lines: number): string {
+    return this.#kept.toString().trimEnd().split("\n").slice(-lines).join("\n");
+  }
 }

@@ -1,0 +1,1 @@
+"""File operations: a process of its own with the rights of the kernels, for each connection that asks for them."""
