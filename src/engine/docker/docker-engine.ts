@@ -15,15 +15,18 @@ import type {
   SandboxState,
   SandboxSummary,
 } from "../engine.ts";
+import type { Finding } from "../doctor.ts";
 import { abortable } from "./abortable.ts";
 import { rootArchive } from "./archive.ts";
 import { ANSWER_MS, ask, type AskOptions, reading, understood } from "./ask.ts";
 import { connectDocker } from "./connect.ts";
 import { checkDaemon } from "./daemon.ts";
+import { examineDaemon } from "./doctor/examine.ts";
 import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoint.ts";
 import { readEnding } from "./ending.ts";
 import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
-import { buildImage, findImage, importImage, pullImage } from "./images.ts";
+import { createBounded, mayBoundDisk } from "./disk.ts";
+import { buildImage, findImage, importImage, pullImage, refuseVolumes } from "./images.ts";
 import { watchLog } from "./logs.ts";
 import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
@@ -39,6 +42,7 @@ export class DockerEngine implements Engine {
   readonly isLocal: boolean;
   readonly #endpoint: Endpoint;
   readonly #docker: Docker;
+  #mayBoundDisk = false;
 
   /** @param dockerHost - As `DOCKER_HOST`; without it the environment and docker contexts decide. */
   constructor(dockerHost?: string) {
@@ -48,15 +52,22 @@ export class DockerEngine implements Engine {
     this.isLocal = isLocal(this.#endpoint);
   }
 
-  check(signal?: AbortSignal): Promise<EngineInfo> {
-    return checkDaemon(this.#docker, this.#endpoint, signal);
+  async check(signal?: AbortSignal): Promise<EngineInfo> {
+    const { engine, storage } = await checkDaemon(this.#docker, this.#endpoint, signal);
+    this.#mayBoundDisk = mayBoundDisk(storage);
+    return engine;
+  }
+
+  examine(signal?: AbortSignal): Promise<readonly Finding[]> {
+    return examineDaemon(this.#docker, this.#endpoint, signal);
   }
 
   async hasImage(image: string, signal?: AbortSignal): Promise<boolean> {
     const what = `Image ${image} can't be looked up`;
     const options = { signal, timeoutMs: ANSWER_MS };
     const found = await this.#ask(what, (abortSignal) => findImage(this.#docker, image, abortSignal), options);
-    return found !== undefined && understood(what, found, "Id") === found;
+    if (found !== undefined) refuseVolumes(image, understood(what, found, "Id"));
+    return found !== undefined;
   }
 
   pullImage(image: string, options: PullOptions): Promise<void> {
@@ -78,7 +89,7 @@ export class DockerEngine implements Engine {
     const profile = containerProfile(spec, this.isLocal ? "127.0.0.1" : "0.0.0.0");
     try {
       const request = (abortSignal: AbortSignal): Promise<Docker.Container> =>
-        this.#docker.createContainer({ ...profile, ...abortable(abortSignal) });
+        this.#create({ ...profile, ...abortable(abortSignal) }, spec.diskBytes);
       const { id } = understood(what, await this.#ask(what, request, { timeoutMs }), "id");
       if (spec.files.length === 0) return id;
       const archive = await rootArchive(spec.files);
@@ -178,6 +189,11 @@ export class DockerEngine implements Engine {
       ports: container.Ports.filter((port) => port.PublicPort !== undefined).map((port) => ({ host, port: port.PublicPort })),
     });
     return reading(what, () => found.map(summary));
+  }
+
+  #create(profile: Docker.ContainerCreateOptions, diskBytes: number | null): Promise<Docker.Container> {
+    if (diskBytes === null || !this.#mayBoundDisk) return this.#docker.createContainer(profile);
+    return createBounded(this.#docker, profile, diskBytes);
   }
 
   /** The error for a container that is gone though it was just started. */
