@@ -38,6 +38,7 @@ const CODES = [
   "execution_timeout",
   "execution_not_found",
   "output_lost",
+  "mcp_server_failed",
 ];
 
 test("programs branch on the codes of errors: none goes, and a new one is a decision", () => {
