@@ -15,7 +15,7 @@ const OWN_VARIABLES: ReadonlySet<string> = new Set([
 
 /** Checks what the SDK sends; throws a TypeError that names the field. */
 export function parseAgentConfig(text: string): AgentConfig {
-  const { uid, gid, env, idleTimeoutMs = null, detached = false } = JSON.parse(text) as Partial<AgentConfig>;
+  const { uid, gid, env, idleTimeoutMs = null, detached = false, diskBytes = null } = JSON.parse(text) as Partial<AgentConfig>;
   for (const [name, value] of Object.entries({ uid, gid })) {
     if (!Number.isInteger(value) || (value as number) < 1) throw new TypeError(`${name} must be a positive integer`);
   }
@@ -26,7 +26,10 @@ export function parseAgentConfig(text: string): AgentConfig {
     throw new TypeError("idleTimeoutMs must be a positive number or null");
   }
   if (typeof detached !== "boolean") throw new TypeError("detached must be true or false");
-  return { uid: uid as number, gid: gid as number, env, idleTimeoutMs, detached };
+  if (diskBytes !== null && !(Number.isSafeInteger(diskBytes) && diskBytes > 0)) {
+    throw new TypeError("diskBytes must be a positive integer or null");
+  }
+  return { uid: uid as number, gid: gid as number, env, idleTimeoutMs, detached, diskBytes };
 }
 
 /** The process that kernels of this sandbox start in: the image's environment and what the caller adds. */
