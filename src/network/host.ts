@@ -2,9 +2,7 @@ import { domainToASCII } from "node:url";
 import { type Address, parseAddress } from "./address.ts";
 
 /** What a connection is to be made to. */
-export type Host =
-  | { readonly kind: "name"; readonly name: string }
-  | { readonly kind: "address"; readonly address: Address };
+export type Host = { readonly kind: "name"; readonly name: string } | { readonly kind: "address"; readonly address: Address };
 
 export interface Authority {
   readonly host: Host;

@@ -42,7 +42,12 @@ export class Denials {
 }
 
 /** What is not told apart. */
-export const MANY: Denial = { host: "*", protocol: "other", rule: "many", reason: "more was denied in short than can be told one by one" };
+export const MANY: Denial = {
+  host: "*",
+  protocol: "other",
+  rule: "many",
+  reason: "more was denied in short than can be told one by one",
+};
 
 function keyOf({ host, port, protocol, rule }: Denial): string {
   return `${protocol} ${host} ${port} ${rule}`;
