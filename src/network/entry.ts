@@ -46,7 +46,7 @@ interface Parts {
 
 function parts(text: string): Parts {
   if (text === "") throw wrong("is empty");
-  if (/[\x00-\x20\x7f]/.test(text)) throw wrong("has a space or a control character in it");
+  if (/[\s\p{Cc}]/u.test(text)) throw wrong("has a space or a control character in it");
   if (text.includes("://")) throw wrong("is a URL, of which only the host and the port are meant");
   if (text.includes("%")) throw wrong("has a % in it, as zones and encoded characters do");
   if (text.includes("@")) throw wrong("has an @ in it");

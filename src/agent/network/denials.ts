@@ -22,7 +22,7 @@ export class Denials {
   }
 
   add(denial: Denial, count = 1): void {
-    this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#flush(), GATHER_MS);
     const connection = denial.protocol === "tcp" || denial.protocol === "proxy";
     if (connection && count === 1 && this.#single.length < MOST_SINGLE) {
       this.#single.push({ ...denial, count });
