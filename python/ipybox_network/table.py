@@ -5,6 +5,8 @@ import socket
 
 _RESOLV_CONF = "/etc/resolv.conf"
 _TABLE = "inet ipybox"
+#: In the set from the beginning: a container can be joined to a network that has it at any time.
+_DOCKER_DNS = "127.0.0.11"
 #: Ends the lines that only tell what is denied; see ``src/network/rules.ts``.
 _TELLS = " # tells"
 
@@ -32,7 +34,7 @@ def _resolvers() -> list[str]:
     except OSError:
         return []
     given = [word[1].partition("%")[0] for word in words if len(word) > 1 and word[0] == "nameserver"]
-    return sorted({address for address in given if _is_address(address)})
+    return sorted({address for address in given if _is_address(address) and address != _DOCKER_DNS})
 
 
 def _is_address(text: str) -> bool:

@@ -118,7 +118,7 @@ export function networkScript(policy: Policy, options: RulesOptions): readonly s
     `table ${TABLE}`,
     `delete table ${TABLE}`,
     `table ${TABLE} {`,
-    "set resolvers4 { type ipv4_addr; }",
+    `set resolvers4 { type ipv4_addr; elements = { ${DOCKER_DNS} }; }`,
     "set resolvers6 { type ipv6_addr; }",
     ...addressSets(policy).map(writeSet),
     ...chain("denied"),
@@ -150,13 +150,11 @@ function resolveRules(port: number): readonly NetworkRule[] {
 function reachRules(policy: Policy): readonly NetworkRule[] {
   if (policy.kind === "public") {
     return [
-      ...addressSets(policy).map(
-        ({ name, family }): NetworkRule => ({
-          id: "special-ranges",
-          chain: "cells",
-          text: `${ip(family)} daddr @${name} goto denied`,
-        }),
-      ),
+      ...addressSets(policy).map(({ name, family }): NetworkRule => ({
+        id: "special-ranges",
+        chain: "cells",
+        text: `${ip(family)} daddr @${name} goto denied`,
+      })),
       { id: "public", chain: "cells", text: "meta l4proto { tcp, udp, icmp, icmpv6 } accept" },
     ];
   }
