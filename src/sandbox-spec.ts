@@ -6,6 +6,7 @@ import { callerUser } from "./caller.ts";
 import type { Engine, EngineInfo, SandboxFile, SandboxSpec, SandboxTmpfs } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { fullImageName } from "./image-reference.ts";
+import { canonicalPolicy, readPolicy } from "./network/policy.ts";
 import { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 import { type AgentConfig, TOKEN_HASH_VARIABLE } from "./protocol/agent-config.ts";
 import { proxySettings } from "./proxies.ts";
@@ -16,6 +17,8 @@ export const SESSION_LABEL = "ipybox.session";
 export const IMAGE_LABEL = "ipybox.tag";
 export const OWNER_LABEL = "ipybox.owner";
 export const CREATED_LABEL = "ipybox.created";
+/** Besides, on a container that does something for another one and ends. */
+export const HELPER_LABEL = "ipybox.helper";
 
 /** One start of one container. */
 export interface Session {
@@ -92,10 +95,11 @@ function checkRuntime(runtime: string | undefined, { runtimes }: EngineInfo): vo
 
 /** What the agent of that start has to know. */
 export function agentConfig(options: ExecutionContainerOptions): AgentConfig {
-  const { user = callerUser(), env, idleTimeoutMs = null, detached = false } = options;
+  const { user = callerUser(), env = {}, idleTimeoutMs = null, detached = false } = options;
   // In memory, the directories have sizes of their own.
   const diskBytes = options.readonlyRoot === true ? null : diskBound(options);
-  return { ...user, env: { ...proxySettings(), ...env }, idleTimeoutMs, detached, diskBytes };
+  const network = canonicalPolicy(readPolicy(options.network ?? DEFAULTS.network));
+  return { ...user, env, proxies: proxySettings(), network, idleTimeoutMs, detached, diskBytes };
 }
 
 async function certificateFiles(paths: readonly string[]): Promise<readonly SandboxFile[]> {
