@@ -174,7 +174,8 @@ const allowList = z
 
 /** The schema of a `NetworkPolicy`. */
 const networkPolicy: z.ZodType = z.unknown().superRefine((value, context) => {
-  const kind = typeof value === "object" && value !== null ? z.strictObject({ allow: allowList }) : z.enum(["internet", "public", "none"]);
+  const kind =
+    typeof value === "object" && value !== null ? z.strictObject({ allow: allowList }) : z.enum(["internet", "public", "none"]);
   const parsed = kind.safeParse(value);
   for (const issue of parsed.error?.issues ?? []) {
     const message = issue.path.length === 0 ? POLICIES : issue.message;
