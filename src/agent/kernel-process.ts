@@ -41,13 +41,14 @@ export class NoProcessError extends Error {
 
 /** One kernel's process: forked by the zygote or by another kernel, spoken to over a unix socket, signalled as a group. */
 export class KernelProcess {
-  readonly #pid: number;
+  /** Also the id of its session and of its group. */
+  readonly pid: number;
   readonly #socket: Socket;
   readonly #zygotePath: string;
   #released = false;
 
   private constructor(pid: number, socket: Socket, zygotePath: string) {
-    this.#pid = pid;
+    this.pid = pid;
     this.#socket = socket;
     this.#zygotePath = zygotePath;
   }
@@ -111,7 +112,7 @@ export class KernelProcess {
 
   /** Prepares for a fork of this process, which must then be asked for it; resolves when the new kernel takes requests. */
   fork(kernelId: string, events: KernelProcessEvents): Promise<KernelProcess> {
-    return KernelProcess.start(this.#zygotePath, { fork_of: this.#pid, kernel_id: kernelId }, events);
+    return KernelProcess.start(this.#zygotePath, { fork_of: this.pid, kernel_id: kernelId }, events);
   }
 
   send(frame: Uint8Array): void {
@@ -141,7 +142,7 @@ export class KernelProcess {
   }
 
   #kill(signal: NodeJS.Signals): void {
-    for (const target of [-this.#pid, this.#pid]) {
+    for (const target of [-this.pid, this.pid]) {
       try {
         process.kill(target, signal);
         return;

@@ -16,7 +16,7 @@ const OWN_VARIABLES: ReadonlySet<string> = new Set([
 /** Checks what the SDK sends; throws a TypeError that names the field. */
 export function parseAgentConfig(text: string): AgentConfig {
   const parsed = JSON.parse(text) as Partial<AgentConfig>;
-  const { uid, gid, env, proxies, network, idleTimeoutMs = null, detached = false } = parsed;
+  const { uid, gid, env, proxies, network, idleTimeoutMs = null, detached = false, diskBytes = null } = parsed;
   for (const [name, value] of Object.entries({ uid, gid })) {
     if (!Number.isInteger(value) || (value as number) < 1) throw new TypeError(`${name} must be a positive integer`);
   }
@@ -28,7 +28,10 @@ export function parseAgentConfig(text: string): AgentConfig {
     throw new TypeError("idleTimeoutMs must be a positive number or null");
   }
   if (typeof detached !== "boolean") throw new TypeError("detached must be true or false");
-  return { uid: uid as number, gid: gid as number, env, proxies, network, idleTimeoutMs, detached };
+  if (diskBytes !== null && !(Number.isSafeInteger(diskBytes) && diskBytes > 0)) {
+    throw new TypeError("diskBytes must be a positive integer or null");
+  }
+  return { uid: uid as number, gid: gid as number, env, proxies, network, idleTimeoutMs, detached, diskBytes };
 }
 
 function areVariables(given: unknown): given is Readonly<Record<string, string>> {

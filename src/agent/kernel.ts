@@ -10,7 +10,7 @@ import {
 import type { LifecycleMessage } from "../protocol/lifecycle.ts";
 import { KernelStartError } from "./bounds.ts";
 import { Escalation } from "./escalation.ts";
-import { describeExit } from "./exit.ts";
+import { describeExit, type FullDisk } from "./exit.ts";
 import type { ExitStatus, KernelProcess, KernelProcessEvents } from "./kernel-process.ts";
 import { readMemoryState } from "./memory.ts";
 import { Output } from "./output.ts";
@@ -62,6 +62,8 @@ export class Kernel {
   readonly #exposed = new Map<string, Buffer>();
   #stateLost = false;
   #closed = false;
+  /** Why its process was ended, if it was for that. */
+  #fullDisk: FullDisk | undefined;
   /** When the last task ended. */
   idleSince: number = Date.now();
 
@@ -74,6 +76,18 @@ export class Kernel {
   /** Whether a cell runs or waits. */
   get busy(): boolean {
     return this.#current !== undefined || this.#queue.length > 0;
+  }
+
+  /** The id of its process, as long as one runs. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  /** Ends its process, because that has filled the disk. */
+  endForDisk(disk: FullDisk): void {
+    if (this.#process === undefined) return;
+    this.#fullDisk = disk;
+    this.#process.signal("SIGKILL");
   }
 
   /** Has a process started unless one runs; rejects when that fails. */
@@ -291,7 +305,9 @@ export class Kernel {
   async #onExit(status: ExitStatus): Promise<void> {
     const task = this.#current;
     this.#onGone();
-    const death = describeExit(status, await readMemoryState());
+    const disk = this.#fullDisk;
+    this.#fullDisk = undefined;
+    const death = describeExit(status, await readMemoryState(), disk);
     if (task === undefined || this.#closed || this.#current !== task) return;
     this.output.emit(death, task.number, FrameFlag.last);
     this.#finish(task, true);

@@ -64,6 +64,11 @@ export class Kernels {
     return Math.max(this.#removedIdleSince, ...[...this.#entries.values()].map(({ kernel }) => kernel.idleSince));
   }
 
+  /** All of them. */
+  get all(): readonly Kernel[] {
+    return [...this.#entries.values()].map(({ kernel }) => kernel);
+  }
+
   has(id: string): boolean {
     return this.#entries.has(id);
   }

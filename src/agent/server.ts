@@ -6,6 +6,7 @@ import { WebSocketServer } from "ws";
 import { CONFIG_PATH, HEALTH_PATH, type Refusal } from "../protocol/agent-config.ts";
 import { CONTROL_PATH, MAX_CONTROL_BYTES } from "../protocol/control.ts";
 import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
+import { watchDisk } from "./disk.ts";
 import { healthProof } from "../protocol/health-proof.ts";
 import type { Bound } from "../protocol/lifecycle.ts";
 import { KernelStartError } from "./bounds.ts";
@@ -69,6 +70,7 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       kernels = new Kernels(zygote, spec);
       files = new FileWorkers(zygote, spec);
       if (config.detached) lease.waive();
+      if (config.diskBytes !== null) watchDisk(kernels, { ...config, diskBytes: config.diskBytes });
       if (config.idleTimeoutMs !== null) endWhenIdle(kernels, files, owners, config.idleTimeoutMs);
     } catch (error) {
       response.writeHead(400).end(String(error));

@@ -64,7 +64,8 @@ export async function containerOptions(
   };
 }
 
-function readTag(text: string): string {
+/** `--tag` */
+export function readTag(text: string): string {
   try {
     fullImageName(text, "--tag");
     return text;

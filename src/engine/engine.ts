@@ -1,3 +1,5 @@
+import type { Finding } from "./doctor.ts";
+
 /**
  * What the SDK needs of whatever runs sandboxes. Docker is the first engine (`./docker/`);
  * its words stay there. Errors are `IpyboxError`s with the codes `daemon_*`, `engine_failed`,
@@ -10,6 +12,8 @@ export interface Engine {
   readonly isLocal: boolean;
   /** Makes sure that the engine answers, within 5 s. */
   check(signal?: AbortSignal): Promise<EngineInfo>;
+  /** Looks at how well the engine confines sandboxes. */
+  examine(signal?: AbortSignal): Promise<readonly Finding[]>;
   hasImage(image: string, signal?: AbortSignal): Promise<boolean>;
   pullImage(image: string, options: PullOptions): Promise<void>;
   /** Makes an image of a root file system, to build others on. */
@@ -46,6 +50,8 @@ export interface EngineInfo {
   readonly apiVersion: string;
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** Names of the runtimes that sandboxes can be given. */
+  readonly runtimes: readonly string[];
 }
 
 export interface PullOptions {
@@ -117,6 +123,26 @@ export interface SandboxSpec {
   readonly cpus: number;
   readonly pidsLimit: number;
   readonly shmBytes: number;
+  readonly openFilesLimit: number;
+  readonly coreBytes: number;
+  readonly logBytes: number;
+  /** Size of the sandbox's own disk, as far as the engine can bound it; null for no bound. */
+  readonly diskBytes: number | null;
+  /** Nothing but these directories can be written to, and they are in memory. Undefined: everything as the image's rights say. */
+  readonly writable: readonly SandboxTmpfs[] | undefined;
+  /** One of `EngineInfo.runtimes`; the engine's own choice when undefined. */
+  readonly runtime: string | undefined;
+  /** System calls that are let through besides the usual ones, or all of them. */
+  readonly syscalls: readonly string[] | "all";
+}
+
+/** A directory in memory. */
+export interface SandboxTmpfs {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
 }
 
 export interface NetworkRequest {

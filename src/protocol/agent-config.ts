@@ -19,6 +19,8 @@ export interface AgentConfig {
   readonly idleTimeoutMs: number | null;
   /** Whether the agent goes on without an owner's connection. */
   readonly detached: boolean;
+  /** What kernels may write to the sandbox's own disk, in bytes; null for no bound. */
+  readonly diskBytes: number | null;
 }
 
 /**
