@@ -42,6 +42,8 @@ test("ipybox --help", () => {
       build [options]                 Build an image for containers
       ls [options]                    List the containers that ipybox has started
       cleanup [options]               Remove the containers that ipybox has started, running ones too
+      doctor [options]                Examine the Docker daemon: what confines containers, what is
+                                      missing, and how to mend it
       bench [options]                 Measure how fast containers, kernels, cells and output are here
       help [command]                  display help for command
     "
