@@ -3,6 +3,9 @@ import { KERNELS_PATH } from "../protocol/agent-config.ts";
 import type { KernelTerms } from "./kernels.ts";
 import { KERNEL_ID } from "./receive.ts";
 
+/** Completes what is sent of a URL. */
+const AGENT = "http://agent";
+
 /** What a client asks for by the URL of its WebSocket. */
 export interface KernelUrl {
   readonly id: string;
@@ -16,7 +19,8 @@ export interface KernelUrl {
 
 /** Reads `/v1/kernels/<id>?…`; undefined when it isn't that. */
 export function readKernelUrl(text: string): KernelUrl | undefined {
-  const { pathname, searchParams } = new URL(text, "http://agent");
+  if (!URL.canParse(text, AGENT)) return undefined;
+  const { pathname, searchParams } = new URL(text, AGENT);
   const id = pathname.startsWith(KERNELS_PATH) ? pathname.slice(KERNELS_PATH.length) : "";
   const after = searchParams.get("after") === "latest" ? "latest" : Number(searchParams.get("after") ?? 0);
   const graceMs = Number(searchParams.get("grace") ?? Number.NaN);
