@@ -4,6 +4,7 @@ import { bulk } from "./scenarios/bulk.ts";
 import { connect } from "./scenarios/connect.ts";
 import { create } from "./scenarios/create.ts";
 import { endurance } from "./scenarios/endurance.ts";
+import { files } from "./scenarios/files.ts";
 import { forks } from "./scenarios/forks.ts";
 import { hostCalls } from "./scenarios/host-calls.ts";
 import { kernelMemory } from "./scenarios/kernel-memory.ts";
@@ -28,6 +29,7 @@ export const SCENARIOS: readonly Scenario[] = [
   manyKernels,
   plot,
   forks,
+  files,
   hostCalls,
   endurance,
 ];

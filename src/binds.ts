@@ -1,5 +1,5 @@
 import type { Stats } from "node:fs";
-import { chown, mkdir, stat } from "node:fs/promises";
+import { chown, mkdir, realpath, stat } from "node:fs/promises";
 import { posix, resolve } from "node:path";
 import type { SandboxMount } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
@@ -31,8 +31,13 @@ function parseBind(source: string, given: string): SandboxMount {
 }
 
 /** Creates missing directories for the user of cells, and makes sure that cells can use the others. */
-export async function prepareBinds(mounts: readonly SandboxMount[], user: SandboxUser): Promise<void> {
+export async function prepareBinds(
+  mounts: readonly SandboxMount[],
+  user: SandboxUser,
+  { anywhere = false }: { readonly anywhere?: boolean } = {},
+): Promise<void> {
   for (const mount of mounts) {
+    if (!anywhere) await refuseSystem(mount.source);
     const stats = await stat(mount.source).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
       throw failure(mount, `can't be read: ${(error as Error).message}`, error);
@@ -40,6 +45,20 @@ export async function prepareBinds(mounts: readonly SandboxMount[], user: Sandbo
     if (stats === undefined) await createFor(mount, user);
     else checkAccess(mount, stats, user);
   }
+}
+
+/** Directories of the host's own system; the first ones with all that is below them. */
+const SYSTEM_TREES = ["/boot", "/dev", "/proc", "/sys", "/var/lib/docker", "/var/lib/containerd"];
+const SYSTEM = new Set(["/", "/etc", "/lib", "/lib64", "/root", "/run", "/usr", "/var", "/var/lib", "/var/run"]);
+
+/** What is there decides, not the name: a link may lead to it. */
+async function refuseSystem(source: string): Promise<void> {
+  const path = await realpath(source).catch(() => source);
+  const isSystem = SYSTEM.has(path) || SYSTEM_TREES.some((tree) => path === tree || path.startsWith(`${tree}/`));
+  const isSocket = (await stat(path).catch(() => undefined))?.isSocket() ?? false;
+  if (!isSystem && !isSocket) return;
+  const what = isSocket ? "a socket, behind which a program of the host listens" : "part of the host's own system";
+  throw invalid(source, `${path} is ${what}. Bind a directory of yours, or set dangerouslyAllowBinds: true`);
 }
 
 async function createFor(mount: SandboxMount, user: SandboxUser): Promise<void> {

@@ -21,7 +21,7 @@ import { FileChannels } from "./files/file-channels.ts";
 import { Files } from "./files/files.ts";
 import { type CompiledFunction, compileFunctions, exposureOf } from "./host/expose.ts";
 import { HostCalls } from "./host/host-calls.ts";
-import type { HostFunction, HostSchema } from "./host/host-function.ts";
+import type { HostFunction } from "./host/host-function.ts";
 import { HostFunctions } from "./host/host-functions.ts";
 import { SHELL_COMMANDS } from "./host/shell-commands.ts";
 import {
@@ -331,7 +331,7 @@ export class ExecutionClient {
    *
    * @throws IpyboxError `invalid_option`, naming the function and field; what `execute` throws.
    */
-  async expose<Inputs extends Readonly<Record<string, HostSchema>>>(
+  async expose<Inputs>(
     functions: { readonly [Name in keyof Inputs]: HostFunction<Inputs[Name]> },
     options: QuestionOptions = {},
   ): Promise<void> {

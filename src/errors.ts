@@ -13,6 +13,7 @@ export type IpyboxErrorCode =
   | "image_build_failed"
   | "port_taken"
   | "bind_failed"
+  | "network_failed"
   | "container_start_failed"
   | "container_died"
   | "connect_failed"
@@ -160,7 +161,7 @@ export class ExecutionTimeoutError extends IpyboxError {
 
 /** How a kernel's process ended. */
 export interface KernelDeath {
-  readonly reason: "exited" | "signalled" | "oom" | "reset";
+  readonly reason: "exited" | "signalled" | "oom" | "disk" | "reset";
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly limitBytes?: number | undefined;
@@ -175,9 +176,9 @@ export class KernelDiedError extends IpyboxError {
   readonly exitCode: number | null;
   /** Name of the signal, for instance `SIGSEGV`, or null. */
   readonly signal: string | null;
-  /** The container's memory limit in bytes, when `reason` is `oom`. */
+  /** The container's limit in bytes: of memory when `reason` is `oom`, of its disk when it is `disk`. */
   readonly limitBytes: number | undefined;
-  /** The most memory that the container has used, in bytes, when `reason` is `oom`. */
+  /** The most that the container has used of it, in bytes. */
   readonly peakBytes: number | undefined;
   /** Everything that the cell gave before the end. */
   readonly result: ExecutionResult;
@@ -260,6 +261,11 @@ function describeDeath(death: KernelDeath): string {
       return (
         `The kernel was ended because the container ran out of memory` +
         (death.limitBytes === undefined ? "." : ` (limit ${death.limitBytes} bytes; raise memoryBytes).`)
+      );
+    case "disk":
+      return (
+        `The kernel was ended because the container's disk is full: cells have written ${death.peakBytes ?? "too many"} bytes ` +
+        `(limit ${death.limitBytes ?? "unknown"} bytes; delete files, or raise diskBytes).`
       );
     case "reset":
       return "The kernel was reset while the cell ran.";

@@ -4,6 +4,9 @@ import type { ExecutionEvent } from "./protocol/events.ts";
 /** So much may wait for a reader before the cell has to wait. */
 const HIGH_WATER_BYTES = 1024 * 1024;
 
+/** What an event takes beside its text: many without any must not be free. */
+const EVENT_BYTES = 100;
+
 /** The events of an execution on their way to its one reader, if there is any. */
 export class EventFlow {
   readonly #queue = new EventQueue<ExecutionEvent>();
@@ -33,7 +36,7 @@ export class EventFlow {
 
   push(event: ExecutionEvent, bytes: number): void {
     if (this.#draining) return;
-    this.#queue.push(event, bytes);
+    this.#queue.push(event, bytes + EVENT_BYTES);
     if (this.full) this.#onChange();
   }
 

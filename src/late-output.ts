@@ -13,15 +13,23 @@ export interface LateOutput {
 /** Halves of messages are kept for so many executions. */
 const KEPT_DECODERS = 64;
 
+/** All halves together have at most so many bytes. */
+const MAX_UNFINISHED_BYTES = 64 * 1024 * 1024;
+
 /** Reads the frames that come after an execution's end. */
 export class LateOutputs {
   readonly #decoders = new Map<number, MessageDecoder>();
+  #unfinishedBytes = 0;
 
   /** What a frame adds; undefined when it is not late, or only a part of a message. */
   read(frame: Frame): LateOutput | undefined {
     if ((frame.flags & FrameFlag.late) === 0) return undefined;
     try {
-      const message = this.#decoder(frame.execution).decode(frame);
+      const decoder = this.#decoder(frame.execution);
+      const before = decoder.unfinishedBytes;
+      const message = decoder.decode(frame);
+      this.#unfinishedBytes += decoder.unfinishedBytes - before;
+      if (this.#unfinishedBytes > MAX_UNFINISHED_BYTES) this.gap();
       if (message === undefined || !isOutput(message)) return undefined;
       return { executionId: executionId(frame.execution), event: message };
     } catch {
@@ -32,13 +40,18 @@ export class LateOutputs {
   /** Frames are missing before the next one. */
   gap(): void {
     this.#decoders.clear();
+    this.#unfinishedBytes = 0;
   }
 
   #decoder(execution: number): MessageDecoder {
     const decoder = this.#decoders.get(execution) ?? new MessageDecoder();
     this.#decoders.delete(execution);
     this.#decoders.set(execution, decoder);
-    if (this.#decoders.size > KEPT_DECODERS) this.#decoders.delete(this.#decoders.keys().next().value as number);
+    const [oldest] = this.#decoders;
+    if (oldest !== undefined && this.#decoders.size > KEPT_DECODERS) {
+      this.#decoders.delete(oldest[0]);
+      this.#unfinishedBytes -= oldest[1].unfinishedBytes;
+    }
     return decoder;
   }
 }

@@ -49,12 +49,17 @@ export async function modelOutput(cell: Execution, limits: ModelOutputLimits = {
   try {
     return { parts: partsOf(await cell.result(), limits), isError: false };
   } catch (error) {
-    if (error instanceof ExecutionError) return failed(error.result, error.traceback || error.message, limits);
+    if (error instanceof ExecutionError) return failed(error.result, reasonOf(error), limits);
     if (error instanceof ExecutionTimeoutError || error instanceof KernelDiedError) {
       return failed(error.result, error.message, limits);
     }
     throw error;
   }
+}
+
+/** Where `sys.exit` was called says nothing. */
+function reasonOf({ errorName, traceback, message }: ExecutionError): string {
+  return errorName === "SystemExit" ? message : traceback || message;
 }
 
 function failed(result: ExecutionResult, reason: string, limits: ModelOutputLimits): ModelOutput {

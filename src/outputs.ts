@@ -39,24 +39,37 @@ interface KeptStream {
   readonly texts: string[];
 }
 
-interface KeptDisplay {
-  readonly kind: "display";
-  readonly displayId: string | undefined;
+/** What a display shows. After an update, all displays of the same id share it. */
+interface Shown {
   data: MimeBundle;
   metadata: MimeBundle;
-}
-
-/** An output, and how much of the room it takes. */
-interface Kept {
-  readonly output: KeptStream | KeptDisplay | ResultOutput | ErrorOutput;
   bytes: number;
 }
 
-/** Keeps the outputs of one execution, up to a number of bytes. An exception is always kept. */
+interface KeptDisplay {
+  readonly kind: "display";
+  shown: Shown;
+}
+
+/** The displays of an id: those that share what the last update gave, and those that came since. */
+interface DisplayGroup {
+  shared: Shown | undefined;
+  fresh: KeptDisplay[];
+}
+
+type Bundle = Pick<DisplayOutput, "data" | "metadata">;
+
+type Kept = KeptStream | KeptDisplay | ResultOutput | ErrorOutput;
+
+/** Keeps the outputs of one execution, up to a number of bytes. The last exception is always kept. */
 export class OutputCollector {
   readonly #maxBytes: number;
+  readonly #displays = new Map<string, DisplayGroup>();
   #kept: Kept[] = [];
   #keptBytes = 0;
+  #errorBytes = 0;
+  /** An exception for which there was no room: only the last of them stays. */
+  #overflow: ErrorOutput | undefined;
   #clearNext = false;
   /** All bytes of output, kept or not. */
   totalBytes = 0;
@@ -77,11 +90,12 @@ export class OutputCollector {
         break;
       case "display_data":
         this.#show();
-        this.#bundle({ kind: "display", displayId: event.transient.display_id, ...bundleOf(event) }, bytes);
+        this.#display(event.transient.display_id, bundleOf(event), bytes);
         break;
       case "execute_result":
         this.#show();
-        this.#bundle({ kind: "result", ...bundleOf(event) }, bytes);
+        this.totalBytes += bytes;
+        if (this.#takes(bytes)) this.#kept.push({ kind: "result", ...bundleOf(event) });
         break;
       case "update_display_data":
         this.#update(event.transient.display_id, bundleOf(event), bytes);
@@ -92,7 +106,7 @@ export class OutputCollector {
         break;
       case "error":
         this.#show();
-        this.#kept.push({ output: errorOf(event), bytes: 0 });
+        this.#error(errorOf(event), bytes);
         break;
       case "execute_reply":
         this.#reply(event, bytes);
@@ -103,48 +117,63 @@ export class OutputCollector {
 
   /** The outputs as they are now. */
   outputs(): readonly Output[] {
-    return this.#kept.map(({ output }): Output => {
+    const outputs = this.#kept.map((output): Output => {
       switch (output.kind) {
         case "stream":
           return { kind: "stream", name: output.name, text: output.texts.join("") };
         case "display":
-          return { kind: "display", data: output.data, metadata: output.metadata };
+          return { kind: "display", data: output.shown.data, metadata: output.shown.metadata };
         default:
           return output;
       }
     });
+    return this.#overflow === undefined ? outputs : [...outputs, this.#overflow];
   }
 
-  #stream(name: "stdout" | "stderr", { text, bytes }: { readonly text: string; readonly bytes: number }): void {
+  #stream(name: "stdout" | "stderr", text: string): void {
+    if (text === "") return;
     const last = this.#kept.at(-1);
-    if (last?.output.kind === "stream" && last.output.name === name) {
-      last.output.texts.push(text);
-      last.bytes += bytes;
-    } else if (bytes > 0) {
-      this.#kept.push({ output: { kind: "stream", name, texts: [text] }, bytes });
-    }
+    if (last?.kind === "stream" && last.name === name) last.texts.push(text);
+    else this.#kept.push({ kind: "stream", name, texts: [text] });
   }
 
-  #bundle(output: KeptDisplay | ResultOutput, bytes: number): void {
+  #display(displayId: string | undefined, bundle: Bundle, bytes: number): void {
     this.totalBytes += bytes;
-    if (this.#takes(bytes)) this.#kept.push({ output, bytes });
-  }
-
-  #update(displayId: string | undefined, bundle: Pick<DisplayOutput, "data" | "metadata">, bytes: number): void {
-    this.totalBytes += bytes;
+    if (!this.#takes(bytes)) return;
+    const display: KeptDisplay = { kind: "display", shown: { ...bundle, bytes } };
+    this.#kept.push(display);
     if (displayId === undefined) return;
-    for (const kept of this.#kept) {
-      if (kept.output.kind !== "display" || kept.output.displayId !== displayId || !this.#takes(bytes - kept.bytes)) continue;
-      Object.assign(kept.output, bundle);
-      kept.bytes = bytes;
+    const group = this.#displays.get(displayId);
+    if (group === undefined) this.#displays.set(displayId, { shared: undefined, fresh: [display] });
+    else group.fresh.push(display);
+  }
+
+  #update(displayId: string | undefined, bundle: Bundle, bytes: number): void {
+    this.totalBytes += bytes;
+    const group = displayId === undefined ? undefined : this.#displays.get(displayId);
+    if (group === undefined) return;
+    const before = group.fresh.reduce((sum, { shown }) => sum + shown.bytes, group.shared?.bytes ?? 0);
+    if (!this.#takes(bytes - before)) return;
+    group.shared = Object.assign(group.shared ?? {}, { ...bundle, bytes });
+    for (const display of group.fresh.splice(0)) display.shown = group.shared;
+  }
+
+  #error(error: ErrorOutput, bytes: number): void {
+    this.totalBytes += bytes;
+    if (this.#keptBytes + bytes <= this.#maxBytes) {
+      this.#kept.push(error);
+      this.#keptBytes += bytes;
+      this.#errorBytes += bytes;
+    } else {
+      if (this.#overflow !== undefined) this.truncated = true;
+      this.#overflow = error;
     }
   }
 
   /** What IPython shows in a pager is a display. */
   #reply({ payload }: Extract<ExecutionEvent, { type: "execute_reply" }>, bytes: number): void {
     for (const { source, data } of payload) {
-      if (source === "page" && data !== undefined)
-        this.#bundle({ kind: "display", displayId: undefined, data, metadata: {} }, bytes);
+      if (source === "page" && data !== undefined) this.#display(undefined, { data, metadata: {} }, bytes);
     }
   }
 
@@ -159,16 +188,17 @@ export class OutputCollector {
   #show(): void {
     if (!this.#clearNext) return;
     this.#clearNext = false;
-    this.#kept = this.#kept.filter(({ output }) => output.kind === "error");
-    this.#keptBytes = 0;
+    this.#kept = this.#kept.filter(({ kind }) => kind === "error");
+    this.#displays.clear();
+    this.#keptBytes = this.#errorBytes;
   }
 
   /** As much of the text as there is room for. */
-  #fitting(text: string, bytes: number): { readonly text: string; readonly bytes: number } {
-    if (this.#takes(bytes)) return { text, bytes };
+  #fitting(text: string, bytes: number): string {
+    if (this.#takes(bytes)) return text;
     const room = this.#maxBytes - this.#keptBytes;
     this.#keptBytes = this.#maxBytes;
-    return { text: cutToBytes(text, room), bytes: room };
+    return cutToBytes(text, room);
   }
 }
 
@@ -184,6 +214,6 @@ function errorOf({ ename, evalue, traceback, frames }: Extract<ExecutionEvent, {
   return { kind: "error", errorName: ename, errorValue: evalue, traceback: traceback.join("\n"), frames };
 }
 
-function bundleOf({ data, metadata }: Pick<DisplayOutput, "data" | "metadata">): Pick<DisplayOutput, "data" | "metadata"> {
+function bundleOf({ data, metadata }: Bundle): Bundle {
   return { data, metadata };
 }

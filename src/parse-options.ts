@@ -14,16 +14,28 @@ export const abortSignal: z.ZodType<AbortSignal> = z.instanceof(AbortSignal, { e
 export const byteCount = (least: number): z.ZodType<number> =>
   z.int({ error: `must be a whole number of bytes, ${least} or more` }).min(least, { error: `must be ${least} bytes or more` });
 
-/** Checks options against a schema. The error names the field, what was given and what is allowed. */
-export function parseOptions<Schema extends z.ZodType>(schema: Schema, options: unknown, owner: string): z.output<Schema> {
+/**
+ * Checks options against a schema. The error names the field, what was given and what is allowed.
+ *
+ * @param refused - Options that are left out on purpose, each with the reason.
+ */
+export function parseOptions<Schema extends z.ZodType>(
+  schema: Schema,
+  options: unknown,
+  owner: string,
+  refused: Readonly<Record<string, string>> = {},
+): z.output<Schema> {
   const parsed = schema.safeParse(options);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const path = issue?.path ?? [];
   if (issue?.code === "unrecognized_keys") {
     const field = [...path, issue.keys[0]].join(".");
+    const why = path.length === 0 && Object.hasOwn(refused, field) ? ` ${refused[field]}` : undefined;
     const known = path.length === 0 ? ` Known are: ${Object.keys(shapeOf(schema)).join(", ")}.` : "";
-    throw new IpyboxError("invalid_option", `${owner} has no option ${JSON.stringify(field)}.${known}`, { details: { field } });
+    throw new IpyboxError("invalid_option", `${owner} has no option ${JSON.stringify(field)}.${why ?? known}`, {
+      details: { field },
+    });
   }
   const field = path.join(".") || "options";
   // Values of these are secrets.

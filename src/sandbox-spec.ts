@@ -3,10 +3,11 @@ import { hostname } from "node:os";
 import { prepareBinds, parseBinds } from "./binds.ts";
 import { readCaCertificates } from "./ca-certificates.ts";
 import { callerUser } from "./caller.ts";
-import type { Engine, EngineInfo, SandboxFile, SandboxSpec } from "./engine/engine.ts";
+import type { Engine, EngineInfo, SandboxFile, SandboxSpec, SandboxTmpfs } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { fullImageName } from "./image-reference.ts";
-import { DEFAULTS, type ExecutionContainerOptions } from "./options.ts";
+import { canonicalPolicy, readPolicy } from "./network/policy.ts";
+import { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 import { type AgentConfig, TOKEN_HASH_VARIABLE } from "./protocol/agent-config.ts";
 import { proxySettings } from "./proxies.ts";
 
@@ -16,6 +17,8 @@ export const SESSION_LABEL = "ipybox.session";
 export const IMAGE_LABEL = "ipybox.tag";
 export const OWNER_LABEL = "ipybox.owner";
 export const CREATED_LABEL = "ipybox.created";
+/** Besides, on a container that does something for another one and ends. */
+export const HELPER_LABEL = "ipybox.helper";
 
 /** One start of one container. */
 export interface Session {
@@ -31,13 +34,17 @@ export async function sandboxSpec(
   info: EngineInfo,
 ): Promise<SandboxSpec> {
   const mounts = parseBinds(options.binds ?? {});
+  checkRuntime(options.runtime, info);
   // Host paths of a remote daemon can't be seen from here: it says itself what is missing.
-  if (engine.isLocal) await prepareBinds(mounts, options.user ?? callerUser());
+  const user = options.user ?? callerUser();
+  if (engine.isLocal) await prepareBinds(mounts, user, { anywhere: options.dangerouslyAllowBinds === true });
   if (options.cpus !== undefined && options.cpus > info.cpus) {
     const text = `ExecutionContainer: option "cpus" is ${options.cpus}, but the host has ${info.cpus}. Pass at most that.`;
     throw new IpyboxError("invalid_option", text, { details: { field: "cpus", given: options.cpus, available: info.cpus } });
   }
   const image = fullImageName(options.tag ?? DEFAULTS.tag);
+  const memoryBytes = options.memoryBytes ?? Math.min(DEFAULTS.memoryBytes, info.memoryBytes);
+  const diskBytes = diskBound(options);
   return {
     image,
     mounts,
@@ -52,17 +59,47 @@ export async function sandboxSpec(
     },
     port: options.port,
     removeAtEnd: options.detached !== true || options.idleTimeoutMs !== undefined,
-    memoryBytes: options.memoryBytes ?? Math.min(DEFAULTS.memoryBytes, info.memoryBytes),
+    memoryBytes,
     cpus: options.cpus ?? Math.min(DEFAULTS.cpus, info.cpus),
     pidsLimit: options.pidsLimit ?? DEFAULTS.pidsLimit,
     shmBytes: options.shmBytes ?? DEFAULTS.shmBytes,
+    openFilesLimit: options.openFilesLimit ?? DEFAULTS.openFilesLimit,
+    coreBytes: options.coreBytes ?? DEFAULTS.coreBytes,
+    logBytes: options.logBytes ?? DEFAULTS.logBytes,
+    diskBytes,
+    writable:
+      options.readonlyRoot === true ? writableInMemory(user, Math.min(memoryBytes / 2, diskBytes ?? memoryBytes)) : undefined,
+    runtime: options.runtime,
+    syscalls: options.dangerouslyDisableSeccomp === true ? "all" : (options.dangerouslyAllowSyscalls ?? []),
   };
+}
+
+function diskBound({ diskBytes }: ExecutionContainerOptions): number | null {
+  return diskBytes === undefined ? DEFAULTS.diskBytes : diskBytes;
+}
+
+/** What cells, and the agent, must be able to write to. */
+function writableInMemory({ uid, gid }: SandboxUser, sizeBytes: number): readonly SandboxTmpfs[] {
+  const cells = ["/app", "/home/ipybox"].map((path) => ({ path, sizeBytes, uid, gid, mode: 0o2775 }));
+  const shared = ["/tmp", "/var/tmp"].map((path) => ({ path, sizeBytes, uid: 0, gid: 0, mode: 0o1777 }));
+  return [...cells, ...shared, { path: "/run", sizeBytes: 16 * 1_048_576, uid: 0, gid: 0, mode: 0o755 }];
+}
+
+function checkRuntime(runtime: string | undefined, { runtimes }: EngineInfo): void {
+  if (runtime === undefined || runtimes.includes(runtime)) return;
+  const text =
+    `ExecutionContainer: option "runtime" must be a runtime that the daemon has: ${runtimes.join(", ")}. ` +
+    `Given was ${JSON.stringify(runtime)}. Install it and name it in the daemon's configuration, or pick another.`;
+  throw new IpyboxError("invalid_option", text, { details: { field: "runtime", given: runtime, available: runtimes } });
 }
 
 /** What the agent of that start has to know. */
 export function agentConfig(options: ExecutionContainerOptions): AgentConfig {
-  const { user = callerUser(), env, idleTimeoutMs = null, detached = false } = options;
-  return { ...user, env: { ...proxySettings(), ...env }, idleTimeoutMs, detached };
+  const { user = callerUser(), env = {}, idleTimeoutMs = null, detached = false } = options;
+  // In memory, the directories have sizes of their own.
+  const diskBytes = options.readonlyRoot === true ? null : diskBound(options);
+  const network = canonicalPolicy(readPolicy(options.network ?? DEFAULTS.network));
+  return { ...user, env, proxies: proxySettings(), network, idleTimeoutMs, detached, diskBytes };
 }
 
 async function certificateFiles(paths: readonly string[]): Promise<readonly SandboxFile[]> {

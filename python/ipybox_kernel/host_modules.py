@@ -60,6 +60,9 @@ class HostModules(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
         module = sys.modules.get(name)
         if module is None or getattr(module.__spec__, "loader", None) is not self:
             return
+        if name not in self._sources and name not in self._packages:
+            self._drop(name)  # what was taken from it goes on, and can tell that it is not exposed any more
+            return
         parts = {attribute: value for attribute, value in vars(module).items() if isinstance(value, ModuleType)}
         for attribute in [attribute for attribute in vars(module) if not attribute.startswith("__")]:
             del module.__dict__[attribute]
@@ -67,14 +70,15 @@ class HostModules(importlib.abc.MetaPathFinder, importlib.abc.InspectLoader):
             if value.__name__ == f"{name}.{attribute}":
                 setattr(module, attribute, value)
         try:
-            if name not in self._sources and name not in self._packages:
-                raise ModuleNotFoundError(f"no module named {name!r} any more")
             exec(self.get_code(name), module.__dict__)
         except BaseException:  # the next import tells why
-            sys.modules.pop(name, None)
-            package, _, last = name.rpartition(".")
-            if package in sys.modules:
-                vars(sys.modules[package]).pop(last, None)
+            self._drop(name)
+
+    def _drop(self, name: str) -> None:
+        sys.modules.pop(name, None)
+        package, _, last = name.rpartition(".")
+        if package in sys.modules:
+            vars(sys.modules[package]).pop(last, None)
 
 
 def _parents(name: str) -> list[str]:

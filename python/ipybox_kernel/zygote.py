@@ -23,6 +23,7 @@ from .files.process import FileWorker, run_file_worker
 from .preload import Preload
 from .privileges import become_subreaper
 from .spawn import KernelSpec, become_kernel
+from .watch import Watch
 
 if TYPE_CHECKING:
     from .kernel import Kernel
@@ -41,6 +42,7 @@ def main(plain: bool) -> None:
     from .kernel import Kernel
 
     os.umask(0o077)
+    watch = Watch()
     become_subreaper()
     # Read when matplotlib is imported, which a preload does before any kernel has its environment.
     os.environ["MPLBACKEND"] = _INLINE_BACKEND
@@ -48,7 +50,7 @@ def main(plain: bool) -> None:
     preload = Preload([] if plain else _preloads(), _VENV_PACKAGES)
     listener = _listen(PLAIN_SOCKET_PATH if plain else SOCKET_PATH)
     gc.freeze()
-    Zygote(listener, kernel, preload).serve()
+    Zygote(listener, kernel, preload, watch).serve()
 
 
 def _preloads() -> list[str]:
@@ -71,10 +73,11 @@ def _listen(path: str) -> socket.socket:
 
 
 class Zygote:
-    def __init__(self, listener: socket.socket, kernel: "Kernel", preload: Preload) -> None:
+    def __init__(self, listener: socket.socket, kernel: "Kernel", preload: Preload, watch: Watch) -> None:
         self._listener = listener
         self._kernel = kernel
         self._preload = preload
+        self._watch = watch
         self._poll = select.epoll()
         self._children: dict[int, Child] = {}  # by each of its descriptors
         self._file_workers: dict[int, FileWorker] = {}  # likewise
@@ -130,7 +133,9 @@ class Zygote:
             sock.settimeout(_REQUEST_TIMEOUT_S)
             request = _read_request(sock)
             sock.settimeout(None)
-            if "fork_of" in request:
+            if "watch" in request:
+                self._fork_watch(sock)
+            elif "fork_of" in request:
                 self._fork_live(request["fork_of"], request["kernel_id"], sock)
             elif "file_worker" in request:
                 self._fork_file_worker(KernelSpec(**request["file_worker"]), sock)
@@ -184,6 +189,16 @@ class Zygote:
             child.close()
             raise
         self._keep(child)
+
+    def _fork_watch(self, sock: socket.socket) -> None:
+        with sock:
+            if os.fork() == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                try:
+                    self._watch.serve(sock)
+                finally:
+                    os._exit(0)
 
     def _fork_live(self, parent_pid: int, kernel_id: str, sock: socket.socket) -> None:
         """The kernel `parent_pid` is about to be asked by the agent to fork itself: prepares for the new one."""

@@ -6,6 +6,13 @@ import { type MemoryState, readOomKills } from "./memory.ts";
 /** A count that is this fresh is not read again: what runs out of memory has taken longer to fill it. */
 const FRESH_MS = 100;
 
+/** Why a kernel was ended that has filled the sandbox's disk. */
+export interface FullDisk {
+  readonly limitBytes: number;
+  /** What cells had written by then. */
+  readonly peakBytes: number;
+}
+
 /** How many ends of processes for want of memory have been told to a client. */
 let told = 0;
 
@@ -26,8 +33,9 @@ export function countOomKills(): number {
 export function describeExit(
   status: ExitStatus,
   memory: MemoryState,
-  { killed, oomKills }: { readonly killed: boolean; readonly oomKills: number },
+  { killed, oomKills, disk }: { readonly killed: boolean; readonly oomKills: number; readonly disk?: FullDisk | undefined },
 ): KernelDiedMessage {
+  if (disk !== undefined) return { type: "kernel_died", reason: "disk", exitCode: null, signal: "SIGKILL", ...disk };
   if (status >= 0) return { type: "kernel_died", reason: "exited", exitCode: status, signal: null };
   const signal = Object.entries(constants.signals).find(([, number]) => number === -status)?.[0] ?? `${-status}`;
   const known = Math.max(told, oomKills);

@@ -82,6 +82,11 @@ export class KernelProcess {
     }
   }
 
+  /** Also the id of its session and of its group; known once it takes requests. */
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
   /** Prepares for a fork of this process, which must then be asked for it; resolves when the new kernel takes requests. */
   fork(kernelId: string, events: KernelProcessEvents): Promise<KernelProcess> {
     const spec: LiveForkSpec = { fork_of: this.#pid as number, kernel_id: kernelId };

@@ -3,7 +3,7 @@ import { KERNELS_PATH } from "../protocol/agent-config.ts";
 import type { KernelTerms } from "./kernels.ts";
 import { KERNEL_ID } from "./receive.ts";
 
-/** Completes what is sent of a URL. */
+/** Any will do: only the path counts. */
 const AGENT = "http://agent";
 
 /** What a client asks for by the URL of its WebSocket. */

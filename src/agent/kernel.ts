@@ -2,7 +2,7 @@ import { encodeFrame, encodeJsonFrame, FrameFlag, FrameKind } from "../protocol/
 import type { LifecycleMessage } from "../protocol/lifecycle.ts";
 import { KernelStartError } from "./bounds.ts";
 import { Escalation } from "./escalation.ts";
-import { countOomKills, describeExit } from "./exit.ts";
+import { countOomKills, describeExit, type FullDisk } from "./exit.ts";
 import type { KernelProcess, KernelProcessEvents } from "./kernel-process.ts";
 import type { ExitStatus } from "./kernel-socket.ts";
 import { readMemoryState } from "./memory.ts";
@@ -44,6 +44,8 @@ export class Kernel {
   readonly #exposed = new Map<string, Buffer>();
   #state: State = { kind: "idle" };
   #stateLost = false;
+  /** Why its process was ended, if it was for that. */
+  #fullDisk: FullDisk | undefined;
   /** When the last task ended. */
   idleSince: number = Date.now();
 
@@ -56,6 +58,18 @@ export class Kernel {
   /** Whether a cell runs or waits. */
   get busy(): boolean {
     return (this.#state.kind !== "idle" && this.#state.kind !== "closed") || this.#tasks.waiting > 0;
+  }
+
+  /** The id of its process, as long as one runs. */
+  get pid(): number | undefined {
+    return this.#slot.process?.pid;
+  }
+
+  /** Ends its process, because that has filled the disk. */
+  endForDisk(disk: FullDisk): void {
+    if (this.#slot.process === undefined) return;
+    this.#fullDisk = disk;
+    this.#slot.process.kill();
   }
 
   /** Has a process started unless one runs; rejects when that fails. */
@@ -276,12 +290,14 @@ export class Kernel {
 
   async #onExit(status: ExitStatus, killed: boolean): Promise<void> {
     const state = this.#state;
+    const disk = this.#fullDisk;
+    this.#fullDisk = undefined;
     this.#slot.onGone();
     this.#stateLost = true;
     this.#escalation.end();
     if (state.kind !== "starting" && state.kind !== "running") return;
     const oomKills = state.kind === "running" ? state.oomKills : 0;
-    const death = describeExit(status, await readMemoryState(), { killed, oomKills });
+    const death = describeExit(status, await readMemoryState(), { killed, oomKills, disk });
     if (this.#state === state) this.#end(state.task, death);
   }
 

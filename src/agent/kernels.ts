@@ -42,13 +42,14 @@ async function explain(error: unknown): Promise<never> {
 /** All kernels of the sandbox, by id. */
 export class Kernels {
   readonly #zygote: Zygote;
-  readonly #spec: KernelSpec;
+  readonly #spec: () => KernelSpec;
   readonly #entries = new Map<string, Entry>();
   readonly #budget = ReplayBudget.ofSandbox();
   /** When the last cell ended of kernels that have been removed. */
   #removedIdleSince = 0;
 
-  constructor(zygote: Zygote, spec: KernelSpec) {
+  /** @param spec - What a kernel that starts now is to be. */
+  constructor(zygote: Zygote, spec: () => KernelSpec) {
     this.#zygote = zygote;
     this.#spec = spec;
     setInterval(() => this.#endVanished(), LOOK_MS).unref();
@@ -63,6 +64,11 @@ export class Kernels {
   /** When the last cell ended anywhere. */
   get idleSince(): number {
     return Math.max(this.#removedIdleSince, ...[...this.#entries.values()].map(({ kernel }) => kernel.idleSince));
+  }
+
+  /** All of them. */
+  get all(): readonly Kernel[] {
+    return [...this.#entries.values()].map(({ kernel }) => kernel);
   }
 
   has(id: string): boolean {
@@ -135,8 +141,11 @@ export class Kernels {
   }
 
   #create(id: string, terms: KernelTerms, first?: StartProcess): Entry {
-    const env = { ...this.#spec.env, IPYBOX_KERNEL_ID: id };
-    const kernel = new Kernel(id, (events) => this.#zygote.fork({ ...this.#spec, env }, events).catch(explain), this.#budget);
+    const startProcess: StartProcess = (events) => {
+      const spec = this.#spec();
+      return this.#zygote.fork({ ...spec, env: { ...spec.env, IPYBOX_KERNEL_ID: id } }, events).catch(explain);
+    };
+    const kernel = new Kernel(id, startProcess, this.#budget);
     const started = kernel.start(first);
     const entry: Entry = { kernel, terms, clients: new Map(), leaving: new Map(), started, grace: undefined, idle: undefined };
     this.#entries.set(id, entry);

@@ -6,6 +6,7 @@ import { WebSocketServer } from "ws";
 import { CONFIG_PATH, HEALTH_PATH, type Refusal } from "../protocol/agent-config.ts";
 import { CONTROL_PATH, MAX_CONTROL_BYTES } from "../protocol/control.ts";
 import { MAX_REQUEST_BYTES } from "../protocol/frame.ts";
+import { watchDisk } from "./disk.ts";
 import { healthProof } from "../protocol/health-proof.ts";
 import type { Bound } from "../protocol/lifecycle.ts";
 import { KernelStartError } from "./bounds.ts";
@@ -15,9 +16,11 @@ import { endWhenIdle } from "./idle.ts";
 import { FileWorkers } from "./file-workers.ts";
 import { Kernels } from "./kernels.ts";
 import { readKernelUrl } from "./kernel-url.ts";
+import { Network } from "./network/network.ts";
 import { Lease } from "./lease.ts";
 import { Owners } from "./owners.ts";
 import { Strangers } from "./strangers.ts";
+import type { KernelSpec } from "../protocol/requests.ts";
 import type { Zygote } from "./zygote.ts";
 
 /** TCP looks so long after the last byte whether the other end is still there, and gives up 10 s later. */
@@ -35,7 +38,15 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   const lease = new Lease(() => {
     endSandbox({ kernels, owners }, "container_abandoned", "the process that has started the container is gone");
   });
-  const owners = new Owners(() => ({ type: "ping_reply" }), lease);
+  const network = new Network(zygote, (denials) => owners.tell({ type: "denied", denials }));
+  const owners = new Owners(async (request) => {
+    switch (request.type) {
+      case "ping_request":
+        return { type: "ping_reply" };
+      case "network_request":
+        return { type: "network_reply", ...(await network.hold(request.policy)) };
+    }
+  }, lease);
   const unpacked = { noServer: true, perMessageDeflate: false, skipUTF8Validation: true };
   const clientSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_REQUEST_BYTES });
   const ownerSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_CONTROL_BYTES });
@@ -54,10 +65,12 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     }
     try {
       const config = parseAgentConfig(await readBody(request));
-      const spec = kernelSpec(config, process.env);
+      await network.hold(config.network);
+      const spec = (): KernelSpec => kernelSpec(config, process.env, network.variables(config.proxies));
       kernels = new Kernels(zygote, spec);
       files = new FileWorkers(zygote, spec);
       if (config.detached) lease.waive();
+      if (config.diskBytes !== null) watchDisk(kernels, { ...config, diskBytes: config.diskBytes });
       if (config.idleTimeoutMs !== null) endWhenIdle(kernels, files, owners, config.idleTimeoutMs);
     } catch (error) {
       response.writeHead(400).end(String(error));

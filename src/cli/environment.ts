@@ -60,6 +60,6 @@ function parseEnvFile(path: string, text: string, own: NodeJS.ProcessEnv): Entry
 
 function split(text: string, own: NodeJS.ProcessEnv): { readonly name: string; readonly value: string | undefined } {
   const equals = text.indexOf("=");
-  if (equals === -1) return { name: text, value: own[text] };
+  if (equals === -1) return { name: text, value: Object.hasOwn(own, text) ? own[text] : undefined };
   return { name: text.slice(0, equals), value: text.slice(equals + 1) };
 }

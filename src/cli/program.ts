@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { benchCommand } from "./bench.ts";
 import { buildCommand } from "./build.ts";
 import { cleanupCommand } from "./cleanup.ts";
+import { doctorCommand } from "./doctor.ts";
 import { lsCommand } from "./ls.ts";
 import { mcpCommand } from "./mcp.ts";
 import { USAGE_HINT } from "./print.ts";
@@ -17,6 +18,7 @@ const COMMANDS: readonly (() => Command)[] = [
   buildCommand,
   lsCommand,
   cleanupCommand,
+  doctorCommand,
   benchCommand,
 ];
 

@@ -1,7 +1,9 @@
+import type { Finding } from "./doctor.ts";
+
 /**
  * What the SDK needs of whatever runs sandboxes. Docker is the first engine (`./docker/`);
  * its words stay there. Errors are `IpyboxError`s with the codes `daemon_*`, `engine_failed`,
- * `image_*`, `port_taken`, `bind_failed` and `container_start_failed`.
+ * `image_*`, `port_taken`, `bind_failed`, `network_failed` and `container_start_failed`.
  */
 export interface Engine {
   /** The engine's address, as the user has set it. */
@@ -10,6 +12,8 @@ export interface Engine {
   readonly isLocal: boolean;
   /** Makes sure that the engine answers, within 5 s. */
   check(signal?: AbortSignal): Promise<EngineInfo>;
+  /** Looks at how well the engine confines sandboxes. */
+  examine(signal?: AbortSignal): Promise<readonly Finding[]>;
   hasImage(image: string, signal?: AbortSignal): Promise<boolean>;
   pullImage(image: string, options: PullOptions): Promise<void>;
   /** Makes an image of a root file system, to build others on. */
@@ -24,6 +28,11 @@ export interface Engine {
   start(id: string, signal?: AbortSignal): Promise<void>;
   /** Where the agent's port of a running sandbox is reached. */
   address(id: string, signal?: AbortSignal): Promise<SandboxAddresses>;
+  /**
+   * Changes what a sandbox's network lets through, from outside of the sandbox; resolves once that holds. When it fails,
+   * nothing is left of it.
+   */
+  changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<NetworkChange>;
   /** What is known of a sandbox, or undefined when there is none. */
   inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined>;
   /** How a sandbox has ended that is not there any more, as long as the engine remembers it. */
@@ -41,6 +50,8 @@ export interface EngineInfo {
   readonly apiVersion: string;
   readonly cpus: number;
   readonly memoryBytes: number;
+  /** Names of the runtimes that sandboxes can be given. */
+  readonly runtimes: readonly string[];
 }
 
 export interface PullOptions {
@@ -112,6 +123,47 @@ export interface SandboxSpec {
   readonly cpus: number;
   readonly pidsLimit: number;
   readonly shmBytes: number;
+  readonly openFilesLimit: number;
+  readonly coreBytes: number;
+  readonly logBytes: number;
+  /** Size of the sandbox's own disk, as far as the engine can bound it; null for no bound. */
+  readonly diskBytes: number | null;
+  /** Nothing but these directories can be written to, and they are in memory. Undefined: everything as the image's rights say. */
+  readonly writable: readonly SandboxTmpfs[] | undefined;
+  /** One of `EngineInfo.runtimes`; the engine's own choice when undefined. */
+  readonly runtime: string | undefined;
+  /** System calls that are let through besides the usual ones, or all of them. */
+  readonly syscalls: readonly string[] | "all";
+}
+
+/** A directory in memory. */
+export interface SandboxTmpfs {
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly mode: number;
+}
+
+export interface NetworkRequest {
+  /** The sandbox's own; it has the program that makes the change, `python/ipybox_network`. */
+  readonly image: string;
+  /** For whatever runs that program. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** What the program is told. */
+  readonly task: string;
+  /** The sandbox has its network once this resolves; all else may be made ready before. */
+  readonly after?: Promise<unknown> | undefined;
+}
+
+export interface NetworkChange {
+  /** Resolves once nothing is left of what has made the change; never rejects. */
+  readonly gone: Promise<void>;
+}
+
+export interface ChangeNetworkOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface SandboxAddress {

@@ -26,6 +26,7 @@ export class FileChannel {
   readonly #queue = new EventQueue<FileFrame>();
   #paused = false;
   #ended = false;
+  #destroyed = false;
   #answered = false;
   /** When something has last come, or gone. */
   #aliveAt: number = performance.now();
@@ -37,7 +38,8 @@ export class FileChannel {
     this.#target = target;
     socket.on("data", (chunk: Buffer) => this.#take(chunk));
     socket.on("error", () => socket.destroy());
-    socket.on("end", () => this.#end());
+    // The other side says nothing more: what is still to be sent has nobody who takes it.
+    socket.on("end", () => socket.destroy());
     socket.on("close", () => this.#end());
     if (head.length > 0) this.#take(head);
   }
@@ -159,6 +161,7 @@ export class FileChannel {
 
   /** Ends the connection, and with it the worker. What waits is told. */
   destroy(): void {
+    this.#destroyed = true;
     this.#socket.destroy();
     this.#end();
   }
@@ -192,7 +195,7 @@ export class FileChannel {
   }
 
   async #lost(): Promise<Error> {
-    const why = await this.#target.whyGone?.();
+    const why = this.#destroyed ? undefined : await this.#target.whyGone?.();
     if (why !== undefined) return new ContainerDiedError(why);
     const where = `${this.#target.host}:${this.#target.port}`;
     const text = `The connection to ${where} ended before the operation was done: it was cut, or its process in the container was ended.`;

@@ -88,6 +88,7 @@ export class FileOperation {
   /** The next frame, of one of these kinds; what the worker says in an error frame is thrown. */
   async receive(...kinds: readonly number[]): Promise<FileFrame> {
     const frame = await this.#channel.receive();
+    this.#signal?.throwIfAborted();
     if (kinds.includes(frame.kind)) return frame;
     if (frame.kind !== FileFrameKind.error) throw violation(`a frame of kind ${frame.kind} where ${kinds.join(" or ")} was due`);
     this.#refused = true;
@@ -119,10 +120,11 @@ export class FileOperation {
 
   /** Ends the operation before it is done; gives what is to be thrown. */
   fail(error: unknown): unknown {
-    if (this.#ended) return error;
-    this.#end();
-    if (!this.#refused || this.#uploads || !(error instanceof FileError)) this.#channel.destroy();
-    this.#channels.give(this.#channel);
+    if (!this.#ended) {
+      this.#end();
+      if (!this.#refused || this.#uploads || !(error instanceof FileError)) this.#channel.destroy();
+      this.#channels.give(this.#channel);
+    }
     if (this.#signal?.aborted === true) return this.#signal.reason;
     if (this.#late) {
       const text = `${this.name}: the container has given no sign of life for ${this.#timeoutMs} ms (timeoutMs).`;

@@ -124,7 +124,6 @@ export async function downloadDirectory(
   options: TransferOptions & { readonly keepOutsideLinks: boolean },
 ): Promise<TransferSummary> {
   checkLocalPath(localPath, options.operation);
-  const failed = hostFailure(options.operation, localPath);
   const { keepOutsideLinks } = options;
   const operation = await FileOperation.begin(channels, { op: "pack", path }, options);
   try {

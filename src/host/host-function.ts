@@ -18,14 +18,14 @@ export interface HostCallContext {
 }
 
 /** A function of this program that cells can call. */
-export interface HostFunction<Input extends HostSchema = HostSchema> {
+export interface HostFunction<Input = HostSchema> {
   /** What it does, for whoever writes the cells: the function's documentation in Python. */
   readonly description?: string | undefined;
   /**
    * Its arguments: the properties of an object schema are parameters in Python. What doesn't fit raises `HostInputError` in the
    * cell. Left out, the function has no parameters.
    */
-  readonly input?: Input | undefined;
+  readonly input?: (Input & HostSchema) | undefined;
   /** Its value. What the handler gives is checked against it. */
   readonly output?: HostSchema | undefined;
   /** How long the handler may take, in milliseconds. Default: as long as the cell may run. */

@@ -3,11 +3,18 @@ import { modelOutput, type ModelPart } from "../model-output.ts";
 import { TextFlow, textsOf } from "../text-flow.ts";
 import type { ToolCall } from "./tool.ts";
 
+/** A cell, and how it is run. */
+export interface Cell {
+  readonly code: string;
+  readonly timeoutMs: number | null;
+  readonly storeHistory?: boolean;
+}
+
 /** Runs a cell for a client: text and images come as content, in order; an exception as text, with `isError`. */
-export async function runCell(code: string, timeoutMs: number | null, call: ToolCall): Promise<CallToolResult> {
+export async function runCell({ code, ...options }: Cell, call: ToolCall): Promise<CallToolResult> {
   const { sandbox, signal, onProgress } = call;
   const { parts, isError } = await sandbox.use(signal, async ({ client }) => {
-    const cell = client.submit(code, { timeoutMs, signal });
+    const cell = client.submit(code, { ...options, signal });
     const flow = new TextFlow();
     try {
       for await (const event of cell.events()) for (const text of textsOf(event, flow)) onProgress(text);

@@ -1,8 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { WebStandardStreamableHTTPServerTransport } from "@modelcontextprotocol/server";
+import { RecentEvents } from "./recent-events.ts";
 import { Sandbox, type SandboxOptions } from "./sandbox.ts";
 import { createServer } from "./server.ts";
 import type { Tool } from "./tool.ts";
+
+/** Bytes of messages that a session keeps for a client that comes back. */
+const MAX_KEPT_BYTES = 32 * 1_048_576;
 
 export interface HttpSessionsOptions {
   readonly tools: readonly Tool[];
@@ -47,7 +51,10 @@ export class HttpSessions {
   async open(owner: number): Promise<HttpSession> {
     const { tools, sandbox: options } = this.#options;
     const id = randomBytes(32).toString("base64url");
-    const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => id });
+    const transport = new WebStandardStreamableHTTPServerTransport({
+      sessionIdGenerator: () => id,
+      eventStore: new RecentEvents({ maxBytes: MAX_KEPT_BYTES }),
+    });
     const sandbox = new Sandbox({ ...options, onIdle: () => void transport.close() });
     const session = { transport, owner };
     // Counted from now on: many clients may come at once.

@@ -30,7 +30,7 @@ export function kernelTools({ timeoutMs }: { readonly timeoutMs: number | null }
       "top-level await work.",
     annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false, openWorldHint: true },
     inputSchema: z.strictObject({ code: z.string().max(MAX_CODE_CHARACTERS).describe("The cell's code"), timeout }),
-    run: ({ code, timeout }, call) => runCell(code, timeoutOf(timeout), call),
+    run: ({ code, timeout }, call) => runCell({ code, timeoutMs: timeoutOf(timeout) }, call),
   });
 
   const install = defineTool({
@@ -46,7 +46,8 @@ export function kernelTools({ timeoutMs }: { readonly timeoutMs: number | null }
         .describe("Requirements, for example numpy or pandas>=2,<3"),
       timeout,
     }),
-    run: ({ packages, timeout }, call) => runCell(installCell(packages), timeoutOf(timeout), call),
+    run: ({ packages, timeout }, call) =>
+      runCell({ code: installCell(packages), timeoutMs: timeoutOf(timeout), storeHistory: false }, call),
   });
 
   const reset = defineTool({
@@ -68,10 +69,11 @@ export function kernelTools({ timeoutMs }: { readonly timeoutMs: number | null }
 /** Runs pip without leaving a name behind. What it is given is data, not code. */
 function installCell(packages: readonly string[]): string {
   const command = ["pip", "install", "--disable-pip-version-check", "--no-input", "--progress-bar=off", "--", ...packages];
-  return (
-    `__import__("subprocess").run(__import__("json").loads(${pythonString(JSON.stringify(command))}), check=True); ` +
-    `__import__("importlib").invalidate_caches()`
-  );
+  return [
+    `(lambda status: status and __import__("sys").exit(f"pip has ended with status {status}"))(`,
+    `    __import__("subprocess").run(__import__("json").loads(${pythonString(JSON.stringify(command))})).returncode`,
+    `); __import__("importlib").invalidate_caches()`,
+  ].join("\n");
 }
 
 /** A literal that Python reads as this text: JSON's escapes are Python's, and all else is ASCII. */

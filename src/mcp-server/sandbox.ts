@@ -50,6 +50,7 @@ export class Sandbox {
    * the signal's reason.
    */
   async use<T>(signal: AbortSignal, run: (running: Running) => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
     if (this.#isClosed) throw new IpyboxError("invalid_state", "The session has ended.");
     if (this.#calls >= MAX_CALLS) {
       throw new IpyboxError(
@@ -61,6 +62,8 @@ export class Sandbox {
     clearTimeout(this.#timer);
     try {
       const start = (this.#running ??= this.#start());
+      // Who waits for it may have given up by then.
+      start.catch(() => undefined);
       const running = await unlessAborted(start, signal);
       try {
         return await run(running);
@@ -148,7 +151,6 @@ function isBroken(error: unknown): boolean {
 function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) return abort();
     signal.addEventListener("abort", abort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
   });

@@ -63,7 +63,7 @@ export class Connection {
       const connection = new Connection(client, transport, config, host);
       try {
         await aborted(signal, client.connect(transport, { timeout: config.startTimeoutMs }));
-        client.onclose = () => host.onClosed();
+        Object.assign(client, { onclose: () => host.onClosed() });
         return connection;
       } catch (error) {
         await connection.close();

@@ -14,7 +14,7 @@ export type ToolAnswer =
 
 /** A result by the protocol, in the form that goes to the sandbox. */
 export function toAnswer(result: CallToolResult): ToolAnswer {
-  const { content = [], structuredContent, isError } = result;
+  const { content, structuredContent, isError } = result;
   return {
     status: isError === true ? "tool_failed" : "ok",
     content: content.map(toPart),

@@ -1,4 +1,4 @@
-import { deserializeMessage, type JSONRPCMessage, type Transport } from "@modelcontextprotocol/client";
+import { deserializeMessage, type JSONRPCMessage, SdkError, SdkErrorCode, type Transport } from "@modelcontextprotocol/client";
 import { MAX_MESSAGE_BYTES } from "./bounded-fetch.ts";
 import { deferred, type Deferred } from "../internal/deferred.ts";
 import type { StderrTail } from "./stderr-tail.ts";
@@ -67,7 +67,7 @@ export class RelayTransport implements Transport {
   }
 
   async send(message: JSONRPCMessage): Promise<void> {
-    if (this.#closed || this.#kernel === undefined) throw new Error("Not connected");
+    if (this.#closed || this.#kernel === undefined) throw new SdkError(SdkErrorCode.NotConnected, "Not connected");
     const line = JSON.stringify(message);
     const asked = this.#asked;
     this.#asked = undefined;
@@ -106,7 +106,10 @@ export class RelayTransport implements Transport {
         else this.#take(text);
       }
     } catch (error) {
-      if (!this.#closed) this.onerror?.(error as Error);
+      if (this.#closed) return;
+      // An exception of the cell tells why the process could not be started; its own end says nothing more.
+      if ("errorName" in (error as object)) this.#stderr.add((error as Error).message);
+      this.onerror?.(error as Error);
     }
   }
 

@@ -27,7 +27,7 @@ export type Bound = "pids" | "memory" | "disk";
 
 export interface KernelDiedMessage {
   readonly type: "kernel_died";
-  readonly reason: "exited" | "signalled" | "oom" | "reset";
+  readonly reason: "exited" | "signalled" | "oom" | "disk" | "reset";
   readonly exitCode: number | null;
   readonly signal: string | null;
   readonly limitBytes?: number | undefined;
@@ -49,7 +49,7 @@ const lifecycleMessage: z.ZodType<LifecycleMessage> = z.discriminatedUnion("type
   z.object({ type: z.literal("reset_reply") }),
   z.object({
     type: z.literal("kernel_died"),
-    reason: z.enum(["exited", "signalled", "oom", "reset"]),
+    reason: z.enum(["exited", "signalled", "oom", "disk", "reset"]),
     exitCode: z.number().nullable(),
     signal: z.string().nullable(),
     limitBytes: z.number().optional(),

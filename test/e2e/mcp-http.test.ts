@@ -107,6 +107,33 @@ describe("ipybox mcp over HTTP", () => {
     await stop(process);
   });
 
+  it("keeps the result of a call for a client whose connection has dropped", async () => {
+    verifies("MCP-03");
+    const { url, process } = await start();
+    const hello = { ...HELLO, params: { ...HELLO.params, protocolVersion: "2025-11-25" } };
+    const opened = await send(url, { method: "POST", headers: AUTHORIZED }, hello);
+    const headers = {
+      ...AUTHORIZED,
+      "mcp-session-id": String(opened.headers["mcp-session-id"]),
+      "mcp-protocol-version": "2025-11-25",
+    };
+    await send(url, { method: "POST", headers }, { jsonrpc: "2.0", method: "notifications/initialized" });
+    const code = "import time\ntime.sleep(2)\nprint('done')";
+    const call = { jsonrpc: "2.0", id: 2, method: "tools/call", params: { name: "execute_ipython_cell", arguments: { code } } };
+    const controller = new AbortController();
+    const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(call), signal: controller.signal });
+    const first = await response.body?.getReader().read();
+    const [, id = ""] = /^id: (.+)$/m.exec(Buffer.from(first?.value ?? []).toString()) ?? [];
+    controller.abort();
+    const resumed = await send(url, { method: "GET", headers: { ...headers, "last-event-id": id } });
+    expect(resumed.status).toBe(200);
+    const [, data = "null"] = /^data: (.+)$/m.exec(resumed.body) ?? [];
+    expect(JSON.parse(data)).toEqual({ jsonrpc: "2.0", id: 2, result: { content: [{ type: "text", text: "done" }] } });
+    const wrong = await send(url, { method: "GET", headers: { ...headers, "last-event-id": "no id" } });
+    expect(wrong.status).toBe(400);
+    await stop(process);
+  });
+
   it("leaves nothing on SIGTERM, in the middle of cells too", async () => {
     verifies("LIFE-02");
     const { url, process } = await start();

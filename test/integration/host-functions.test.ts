@@ -361,20 +361,93 @@ describe("a call fails with a Python exception", () => {
   });
 });
 
+describe("hostile schemas", () => {
+  const evil = [
+    '""" + __import__("os")._exit(9) + """',
+    '"\n    pass\nimport os; os._exit(9)\n"',
+    "\\",
+    '\\"""',
+    "a\u2028b\u0000c\r\nd\u0085e\u202ef",
+    "{x!r} %s ${y}",
+    "😀 \ud800 é",
+    "'''",
+    "\t\n # comment",
+    "",
+    "class",
+    "__proto__",
+    "_call",
+    "x: __import__('os')._exit(9)",
+  ];
+
+  it("inject no code: descriptions, names, defaults, choices and whatever else a schema holds", async () => {
+    verifies("HOST-01");
+    await using client = await sandbox.connect();
+    const seen: unknown[] = [];
+    const input = {
+      type: "object",
+      description: evil[0],
+      properties: Object.fromEntries<unknown>([
+        ...evil.map((text) => [text, { type: ["string", "null"], description: text, default: text, title: text }] as const),
+        ["choice", { enum: evil, description: evil.join("\n") }],
+        ["typed", { $ref: "#/$defs/x", default: { [evil[0] as string]: [evil[1], 1.5, true, null, 0, 1e300] } }],
+      ]),
+      $defs: { x: { anyOf: [{ type: "array", items: { $ref: "#/$defs/x" } }, { const: evil[1] }, { type: "object" }] } },
+    };
+    const functions = Object.fromEntries(
+      evil.map((description, index) => [
+        `f${index}`,
+        { description, input, output: { enum: [...evil, null] }, handler: (value: unknown) => (seen.push(value), null) },
+      ]),
+    );
+    await client.expose(functions);
+    const { text } = await client.execute(
+      `import host, inspect, json\nfs = [getattr(host, f"f{i}") for i in range(${evil.length})]\n` +
+        "for f in fs: f(); inspect.getsource(f); inspect.signature(f); inspect.getdoc(f)\n" +
+        "print(len(inspect.signature(fs[0]).parameters))",
+    );
+    expect(text).toBe(String(evil.length + 2));
+    expect(seen).toHaveLength(evil.length);
+    for (const value of seen as Readonly<Record<string, unknown>>[]) {
+      for (const name of evil) expect(Object.hasOwn(value, name) && value[name]).toBe(name);
+      expect(value["typed"]).toEqual({ [evil[0] as string]: [evil[1], 1.5, true, null, 0, 1e300] });
+    }
+    expect((await client.execute("print(ascii(host.f0.__doc__.splitlines()[0]))")).text).toBe(`'${evil[0]}'`);
+  });
+
+  it("may take the names of Python's own types", async () => {
+    verifies("HOST-01");
+    await using client = await sandbox.connect();
+    const input = { type: "object", properties: { list: { type: "array", items: { type: "string" } }, str: { type: "string" } } };
+    await client.expose({
+      list: { input, handler: () => "list" },
+      str: { input, handler: () => "str" },
+      dict: { input, handler: () => "dict" },
+      print: { input, handler: () => "print" },
+      call: { handler: () => "call" },
+      Any: { handler: () => "Any" },
+    });
+    const { text } = await client.execute(
+      "import host, inspect\nprint(host.list(), host.str(), host.dict(), host.print(), host.call(), host.Any(), inspect.signature(host.dict))",
+    );
+    expect(text).toBe("list str dict print call Any (list: list[str] | None = None, str: str | None = None) -> Any");
+  });
+});
+
 describe("what expose() refuses", () => {
+  const handler = (): number => 1;
   it.each([
-    [{ class: { handler: () => 1 } }, "class", "is no name for a function"],
-    [{ "a b": { handler: () => 1 } }, "a b", "is no name for a function"],
-    [{ _a: { handler: () => 1 } }, "_a", "is no name for a function"],
-    [{ é: { handler: () => 1 } }, "é", "is no name for a function"],
-    [{ HostError: { handler: () => 1 } }, "HostError", "is a name of the module itself"],
+    [{ class: { handler } }, "class", "is no name for a function"],
+    [{ "a b": { handler } }, "a b", "is no name for a function"],
+    [{ _a: { handler } }, "_a", "is no name for a function"],
+    [{ é: { handler } }, "é", "is no name for a function"],
+    [{ HostError: { handler } }, "HostError", "is a name of the module itself"],
     [{ a: {} }, "a.handler", "must be a function"],
     [{ a: 5 }, "a", "must be an object"],
-    [{ a: { handler: () => 1, inputs: {} } }, "a.inputs", "is unknown. Known are"],
-    [{ a: { handler: () => 1, description: 5 } }, "a.description", "must be a string"],
-    [{ a: { handler: () => 1, timeoutMs: 0 } }, "a.timeoutMs", "must be 1 or more milliseconds"],
-    [{ a: { handler: () => 1, input: 5 } }, "a.input", "must be a schema"],
-    [{ a: { handler: () => 1, input: { type: "nonsense" } } }, "a.input", "is no JSON Schema"],
+    [{ a: { handler, inputs: {} } }, "a.inputs", "is unknown. Known are"],
+    [{ a: { handler, description: 5 } }, "a.description", "must be a string"],
+    [{ a: { handler, timeoutMs: 0 } }, "a.timeoutMs", "must be 1 or more milliseconds"],
+    [{ a: { handler, input: 5 } }, "a.input", "must be a schema"],
+    [{ a: { handler, input: { type: "nonsense" } } }, "a.input", "is no JSON Schema"],
     [5, "functions", "must be an object"],
   ])("%j", async (functions, field, message) => {
     verifies("HOST-01");
@@ -387,7 +460,7 @@ describe("what expose() refuses", () => {
   it("does not take away what was exposed before", async () => {
     verifies("HOST-01");
     await using client = await sandbox.connect();
-    await client.expose({ one: { handler: () => 1 } });
+    await client.expose({ one: { handler } });
     await rejection(client.expose({ one: { handler: 5 as never } }), IpyboxError);
     await client.expose({ two: { handler: (): Value => 2 } });
     expect((await client.execute("from host import one, two\none(), two()")).text).toBe("(1, 2)");

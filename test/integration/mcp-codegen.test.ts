@@ -30,7 +30,7 @@ describe("what is generated for hostile tools", () => {
         { name: text, description: text },
         { inputSchema },
         { inputSchema: { type: "object", properties: { a: { const: text } } }, outputSchema: inputSchema },
-        { inputSchema: { type: text, properties: { a: { type: text } }, required: [text] } as never },
+        { inputSchema: { type: text, properties: { a: { type: text } }, required: [text] } },
       ];
     });
     await using client = await sandbox.connect();
@@ -187,9 +187,9 @@ describe("Params", () => {
     return () => client.disconnect();
   });
 
-  it.each(cases.map((one, index) => [one[0], index] as const))("know %s", async (_, index) => {
+  const numbered = cases.map(([name, , fitting, wrong], index) => [name, index, fitting, wrong] as const);
+  it.each(numbered)("know %s", async (_, index, fitting, wrong) => {
     verifies("MCP-01");
-    const [, , fitting, wrong] = cases[index] as (typeof cases)[number];
     await client.execute(`Params = sys.modules["generated_${index}"].Params`);
     for (const [given, sent] of fitting) {
       await client.execute(`sent = Params(${given}).model_dump(mode="json", by_alias=True, exclude_unset=True)`);

@@ -15,6 +15,7 @@ test("the verbs", () => {
       "build",
       "ls",
       "cleanup",
+      "doctor",
       "bench",
     ]
   `);

@@ -8,6 +8,10 @@ test("what holds where an option is left out", () => {
     cpus: 2,
     pidsLimit: 1_024,
     shmBytes: 268_435_456,
+    openFilesLimit: 16_384,
+    coreBytes: 0,
+    logBytes: 2_097_152,
+    diskBytes: 10_737_418_240,
     user: { uid: 1_000, gid: 1_000 },
     startTimeoutMs: 30_000,
     host: "127.0.0.1",
@@ -15,5 +19,8 @@ test("what holds where an option is left out", () => {
     timeoutMs: 120_000,
     maxOutputBytes: 16_777_216,
     gracePeriodMs: 60_000,
+    fileTimeoutMs: 30_000,
+    maxReadBytes: 268_435_456,
+    maxListEntries: 100_000,
   });
 });

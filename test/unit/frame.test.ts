@@ -17,6 +17,7 @@ import {
 } from "../../src/protocol/frame.ts";
 import { decodeLifecycle } from "../../src/protocol/lifecycle.ts";
 import { decodeMessage } from "../../src/protocol/messages.ts";
+import { FUZZ, FUZZ_TIMEOUT_MS } from "../fuzz.ts";
 import { verifies } from "../requirements.ts";
 
 interface Vectors {
@@ -108,7 +109,7 @@ describe("frames", () => {
     }
   });
 
-  test("that are none are refused, and nothing else happens", () => {
+  test("that are none are refused, and nothing else happens", { timeout: FUZZ_TIMEOUT_MS }, () => {
     verifies("LIFE-05");
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
@@ -118,7 +119,7 @@ describe("frames", () => {
           expect(error).toBeInstanceOf(RangeError);
         }
       }),
-      { numRuns: 10_000 },
+      FUZZ,
     );
   });
 

@@ -40,7 +40,7 @@ describe("identifiers", () => {
     expect(Object.fromEntries(assignIdentifiers(names.reverse(), "tool"))).toEqual(Object.fromEntries(assigned));
   });
 
-  test("are identifiers whatever the texts are", () => {
+  test("are identifiers whatever the texts are", { timeout: 60_000 }, () => {
     verifies("MCP-01", "LIFE-05");
     fc.assert(
       fc.property(fc.array(fc.string({ unit: "binary" })), (texts) => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { decodeMessage } from "../../src/protocol/messages.ts";
 import { MessageDecoder } from "../../src/message-decoder.ts";
 import { FrameFlag, FrameKind, type Frame } from "../../src/protocol/frame.ts";
+import { FUZZ, FUZZ_TIMEOUT_MS } from "../fuzz.ts";
 import { verifies } from "../requirements.ts";
 
 /** A message's payload, however wrong: the JSON's length, the JSON, bytes. */
@@ -75,7 +76,7 @@ describe("a message", () => {
     expect(decodeMessage(payload(json))).toMatchObject({ type: "display_data" });
   });
 
-  test("however hostile is read or refused, and changes no prototype", () => {
+  test("however hostile is read or refused, and changes no prototype", { timeout: FUZZ_TIMEOUT_MS }, () => {
     verifies("LIFE-05");
     const keys = fc.constantFrom(
       "data",
@@ -116,7 +117,7 @@ describe("a message", () => {
           expect(error).toBeInstanceOf(Error);
         }
       }),
-      { numRuns: 10_000 },
+      FUZZ,
     );
     expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before);
     expect(({} as Record<string, unknown>)["x"]).toBeUndefined();

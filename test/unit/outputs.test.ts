@@ -58,6 +58,26 @@ describe("what a cell gives is kept", () => {
     expect(summary(events)).toEqual(["display A", "display b", "display A", "stdout -"]);
   });
 
+  test("up to the bound, shown exceptions, too; the last of them in any case", () => {
+    verifies("OUT-08");
+    const raised = (name: string): ExecutionEvent => ({ ...fail, traceback: [name] }) as ExecutionEvent;
+    expect(summary([raised("1"), raised("2"), raised("3"), raised("4")], 25)).toEqual(["error 1", "error 2", "error 4"]);
+    const { truncated, totalBytes } = collect([raised("1"), raised("2"), raised("3"), raised("4")], 25);
+    expect([truncated, totalBytes]).toEqual([true, 40]);
+    expect(collect([raised("1")], 0).truncated).toBe(false);
+  });
+
+  test("without a search for each update", () => {
+    verifies("OUT-02", "OUT-08");
+    const count = 50_000;
+    const ids = Array.from({ length: count }, (_, index) => String(index));
+    const collector = collect([...ids.map((id) => show("a", id)), ...ids.map((id) => update("b", id))], 100 * count);
+    const last = collect([...ids.map(() => show("a", "one")), ...ids.map(() => update("b", "one"))], 100 * count);
+    for (const one of [collector, last]) {
+      expect(one.outputs().every((output) => output.kind === "display" && output.data["text/plain"] === "b")).toBe(true);
+    }
+  });
+
   test("from the last clear_output on, at once or when something else is shown", () => {
     verifies("OUT-02");
     expect(summary([out("a"), show("x"), clear(false)])).toEqual([]);

@@ -8,9 +8,10 @@ import { IpyboxError } from "../../src/errors.ts";
 import { fullImageName } from "../../src/image-reference.ts";
 import { parseContainerOptions } from "../../src/options.ts";
 import { imageOf } from "../../src/result-image.ts";
+import { FUZZ, FUZZ_TIMEOUT_MS } from "../fuzz.ts";
 import { verifies } from "../requirements.ts";
 
-const RUNS = { numRuns: 10_000 };
+const RUNS = FUZZ;
 
 /** Characters that parsers treat specially, and some others. */
 const tricky = fc.string({
@@ -31,7 +32,7 @@ function attempt<T>(parse: () => T): T | undefined {
   }
 }
 
-describe("whatever it is given,", () => {
+describe("whatever it is given,", { timeout: FUZZ_TIMEOUT_MS }, () => {
   test("a bind's target lies below /app", () => {
     verifies("CONT-05", "LIFE-05");
     fc.assert(

@@ -84,8 +84,7 @@ class _Watcher:
         if poll.poll(_OTHER_HALF_MS):
             for happened in self.inotify.read():
                 self._take(happened, events)
-        if self._moved is not None:
-            self._settle_move(events)
+        self._settle_move(events)
 
     def _take(self, happened: Happened, events: list[Event]) -> None:
         if happened.mask & inotify.OVERFLOW:
@@ -93,19 +92,20 @@ class _Watcher:
             if self._recursive:
                 self._watch_below(b"", [])  # directories that are new, too
             return
+        other_half = self._moved is not None and happened.mask & inotify.MOVED_TO and happened.cookie == self._moved[0]
+        if not other_half:
+            self._settle_move(events)
         prefix = self._paths.get(happened.watch)
         if prefix is None:
-            return
+            return  # of a directory that has gone elsewhere
         if happened.mask & (inotify.IGNORED | inotify.DELETE_SELF | inotify.MOVE_SELF | inotify.UNMOUNT):
             self._lose(happened, prefix, events)
             return
         path = prefix + happened.name
         directory = bool(happened.mask & inotify.IS_DIRECTORY)
-        if self._moved is not None and not (happened.mask & inotify.MOVED_TO and happened.cookie == self._moved[0]):
-            self._settle_move(events)
         if happened.mask & inotify.MOVED_FROM:
             self._moved = (happened.cookie, path, directory)
-        elif happened.mask & inotify.MOVED_TO and self._moved is not None:
+        elif other_half:
             self._rename(path, directory, events)
         elif happened.mask & (inotify.CREATE | inotify.MOVED_TO):
             if path not in self._found:
@@ -140,14 +140,16 @@ class _Watcher:
             self._paths.update(moved)
 
     def _settle_move(self, events: list[Event]) -> None:
-        """What has gone elsewhere."""
-        assert self._moved is not None
+        """What has gone elsewhere, if anything has."""
+        if self._moved is None:
+            return
         _, source, directory = self._moved
         self._moved = None
         _tell(events, "removed", source)
         if directory:
             for number in [number for number, known in self._paths.items() if known.startswith(source + b"/")]:
                 self.inotify.remove(number)
+                del self._paths[number]
 
     def _watch(self, prefix: bytes, events: list[Event]) -> None:
         try:

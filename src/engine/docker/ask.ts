@@ -45,7 +45,20 @@ export async function ask<T>(
 
 /** Makes sure that an answer has what is read of it: something else may listen where the daemon should. */
 export function understood<T extends object>(what: string, answer: T, ...keys: readonly (keyof T)[]): T {
-  const whole = typeof answer === "object" && answer !== null && keys.every((key) => answer[key] !== undefined);
+  const whole = typeof answer === "object" && answer !== null && keys.every((key) => answer[key] != null);
   if (whole) return answer;
-  throw new IpyboxError("engine_failed", `${what}: the daemon's answer can't be understood.`);
+  throw notUnderstood(what);
+}
+
+/** Reads an answer; where it is not what a daemon gives, the error says so. */
+export function reading<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof TypeError ? notUnderstood(what, error) : error;
+  }
+}
+
+function notUnderstood(what: string, cause?: unknown): IpyboxError {
+  return new IpyboxError("engine_failed", `${what}: the daemon's answer can't be understood.`, { cause });
 }

@@ -2,6 +2,7 @@ import type Docker from "dockerode";
 import { IpyboxError } from "../../errors.ts";
 import type { EngineInfo } from "../engine.ts";
 import { ask, understood } from "./ask.ts";
+import type { StorageFacts } from "./disk.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 /** Docker 20.10: the first with private cgroup namespaces, without which a sandbox sees the host's cgroups. */
@@ -10,20 +11,28 @@ const OLDEST_API = "1.41";
 const NEWEST_API = "1.47";
 const DEADLINE_MS = 4_500;
 
-interface HostInfo {
+interface HostInfo extends StorageFacts {
   readonly NCPU: number;
   readonly MemTotal: number;
+  readonly Runtimes?: Readonly<Record<string, unknown>>;
+}
+
+/** What is known of a daemon. */
+export interface DaemonFacts {
+  readonly engine: EngineInfo;
+  readonly storage: StorageFacts;
 }
 
 /** Makes sure that the daemon answers and is new enough, and settles the API version to speak. */
-export async function checkDaemon(docker: Docker, endpoint: Endpoint, signal?: AbortSignal): Promise<EngineInfo> {
+export async function checkDaemon(docker: Docker, endpoint: Endpoint, signal?: AbortSignal): Promise<DaemonFacts> {
   const request = (abortSignal: AbortSignal): Promise<[Docker.DockerVersion, HostInfo]> =>
     Promise.all([get<Docker.DockerVersion>(docker, "/version", abortSignal), get<HostInfo>(docker, "/info", abortSignal)]);
   const what = `The Docker daemon at ${endpoint.url} can't be used`;
   const [version, info] = await ask(endpoint, what, request, { signal, timeoutMs: DEADLINE_MS });
   settleVersion(docker, version, endpoint);
   const { NCPU: cpus, MemTotal: memoryBytes } = understood(what, info, "NCPU", "MemTotal");
-  return { version: version.Version, apiVersion: version.ApiVersion, cpus, memoryBytes };
+  const runtimes = Object.keys(info.Runtimes ?? {});
+  return { engine: { version: version.Version, apiVersion: version.ApiVersion, cpus, memoryBytes, runtimes }, storage: info };
 }
 
 // dockerode's types know no signal for these two.
@@ -54,7 +63,7 @@ function settleVersion(docker: Docker, version: Docker.DockerVersion, endpoint: 
     );
   }
   const spoken = compareVersions(newest, NEWEST_API) < 0 ? newest : NEWEST_API;
-  const tooOldForDaemon = oldest !== undefined && compareVersions(spoken, oldest) < 0;
+  const tooOldForDaemon = typeof oldest === "string" && compareVersions(spoken, oldest) < 0;
   (docker.modem as { version?: string }).version = `v${tooOldForDaemon ? oldest : spoken}`;
 }
 

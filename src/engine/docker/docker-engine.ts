@@ -4,9 +4,12 @@ import { AGENT_PORT } from "../../protocol/agent-config.ts";
 import type {
   BuildRequest,
   BuiltImage,
+  ChangeNetworkOptions,
   Engine,
   EngineInfo,
   ImportRequest,
+  NetworkChange,
+  NetworkRequest,
   PullOptions,
   SandboxAddresses,
   SandboxEnding,
@@ -15,16 +18,20 @@ import type {
   SandboxState,
   SandboxSummary,
 } from "../engine.ts";
+import type { Finding } from "../doctor.ts";
 import { abortable } from "./abortable.ts";
 import { rootArchive } from "./archive.ts";
-import { ANSWER_MS, ask, type AskOptions, understood } from "./ask.ts";
+import { ANSWER_MS, ask, type AskOptions, reading, understood } from "./ask.ts";
 import { connectDocker } from "./connect.ts";
 import { checkDaemon } from "./daemon.ts";
+import { examineDaemon } from "./doctor/examine.ts";
 import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoint.ts";
 import { readEnding } from "./ending.ts";
 import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
-import { buildImage, findImage, importImage, pullImage } from "./images.ts";
+import { createBounded, mayBoundDisk } from "./disk.ts";
+import { buildImage, findImage, importImage, pullImage, refuseVolumes } from "./images.ts";
 import { watchLog } from "./logs.ts";
+import { runNetworkHelper } from "./network.ts";
 import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
 
@@ -39,6 +46,7 @@ export class DockerEngine implements Engine {
   readonly isLocal: boolean;
   readonly #endpoint: Endpoint;
   readonly #docker: Docker;
+  #mayBoundDisk = false;
 
   /** @param dockerHost - As `DOCKER_HOST`; without it the environment and docker contexts decide. */
   constructor(dockerHost?: string) {
@@ -48,15 +56,22 @@ export class DockerEngine implements Engine {
     this.isLocal = isLocal(this.#endpoint);
   }
 
-  check(signal?: AbortSignal): Promise<EngineInfo> {
-    return checkDaemon(this.#docker, this.#endpoint, signal);
+  async check(signal?: AbortSignal): Promise<EngineInfo> {
+    const { engine, storage } = await checkDaemon(this.#docker, this.#endpoint, signal);
+    this.#mayBoundDisk = mayBoundDisk(storage);
+    return engine;
+  }
+
+  examine(signal?: AbortSignal): Promise<readonly Finding[]> {
+    return examineDaemon(this.#docker, this.#endpoint, signal);
   }
 
   async hasImage(image: string, signal?: AbortSignal): Promise<boolean> {
     const what = `Image ${image} can't be looked up`;
     const options = { signal, timeoutMs: ANSWER_MS };
     const found = await this.#ask(what, (abortSignal) => findImage(this.#docker, image, abortSignal), options);
-    return found !== undefined && understood(what, found, "Id") === found;
+    if (found !== undefined) refuseVolumes(image, understood(what, found, "Id"));
+    return found !== undefined;
   }
 
   pullImage(image: string, options: PullOptions): Promise<void> {
@@ -78,7 +93,7 @@ export class DockerEngine implements Engine {
     const profile = containerProfile(spec, this.isLocal ? "127.0.0.1" : "0.0.0.0");
     try {
       const request = (abortSignal: AbortSignal): Promise<Docker.Container> =>
-        this.#docker.createContainer({ ...profile, ...abortable(abortSignal) });
+        this.#create({ ...profile, ...abortable(abortSignal) }, spec.diskBytes);
       const { id } = understood(what, await this.#ask(what, request, { timeoutMs }), "id");
       if (spec.files.length === 0) return id;
       const archive = await rootArchive(spec.files);
@@ -109,14 +124,32 @@ export class DockerEngine implements Engine {
     const answer = await this.#ask(what, request, { signal, timeoutMs: ANSWER_MS });
     if (answer === undefined) throw await this.#endedEarly(id, signal);
     const found = understood(what, answer, "State", "NetworkSettings");
-    const port = Number(found.NetworkSettings.Ports[`${AGENT_PORT}/tcp`]?.[0]?.HostPort);
+    const port = reading(what, () => Number(found.NetworkSettings.Ports[`${AGENT_PORT}/tcp`]?.[0]?.HostPort));
     if (!Number.isInteger(port) || port === 0) {
       const reason = found.State.Running ? "it has no network" : `it ended with status ${found.State.ExitCode}`;
       throw new IpyboxError("container_start_failed", `Container ${short(id)} publishes no port: ${reason}.`, {
         details: { containerId: id, exitCode: found.State.ExitCode, running: found.State.Running },
       });
     }
-    return { host: publishedHost(this.#endpoint), port, own: ownAddress(this.#endpoint, found) };
+    return { host: publishedHost(this.#endpoint), port, own: reading(what, () => ownAddress(this.#endpoint, found)) };
+  }
+
+  async changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<NetworkChange> {
+    const what = `The network policy of container ${short(id)} can't be put into effect`;
+    let run: Promise<Docker.Container> | undefined;
+    const remove = (helper: string): Promise<void> => this.remove(helper);
+    const start = (signal: AbortSignal): Promise<Docker.Container> =>
+      (run = runNetworkHelper(this.#docker, id, request, { signal, remove }));
+    try {
+      const helper = await this.#ask(what, start, options);
+      const removed = (): Promise<unknown> => helper.wait({ condition: "removed" });
+      // It removes itself: what is not found any more is gone.
+      return { gone: this.#ask(what, removed, { timeoutMs: REMOVE_MS }).then(nothing, () => this.remove(helper.id).catch(nothing)) };
+    } catch (error) {
+      // Whatever has ended the waiting: what was begun is removed first.
+      await this.#ask(what, () => run ?? Promise.resolve(undefined), { timeoutMs: REMOVE_MS }).catch(nothing);
+      throw error;
+    }
   }
 
   async inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined> {
@@ -133,7 +166,7 @@ export class DockerEngine implements Engine {
       exitCode: state.Running ? undefined : state.ExitCode,
       oomKilled: state.OOMKilled,
       error: state.Error === "" ? undefined : state.Error,
-      labels: config.Labels,
+      labels: config.Labels ?? {},
     };
   }
 
@@ -168,15 +201,21 @@ export class DockerEngine implements Engine {
     const what = "The containers can't be listed";
     const found = understood(what, await this.#ask(what, request, { timeoutMs: ANSWER_MS }), "map");
     const host = publishedHost(this.#endpoint);
-    return found.map((container) => ({
+    const summary = (container: Docker.ContainerInfo): SandboxSummary => ({
       id: container.Id,
       name: (container.Names[0] ?? "").replace(/^\//, ""),
       image: container.Image,
       running: container.State === "running",
       createdAt: new Date(container.Created * 1000),
-      labels: container.Labels,
+      labels: container.Labels ?? {},
       ports: container.Ports.filter((port) => port.PublicPort !== undefined).map((port) => ({ host, port: port.PublicPort })),
-    }));
+    });
+    return reading(what, () => found.map(summary));
+  }
+
+  #create(profile: Docker.ContainerCreateOptions, diskBytes: number | null): Promise<Docker.Container> {
+    if (diskBytes === null || !this.#mayBoundDisk) return this.#docker.createContainer(profile);
+    return createBounded(this.#docker, profile, diskBytes);
   }
 
   /** The error for a container that is gone though it was just started. */
@@ -197,6 +236,8 @@ export class DockerEngine implements Engine {
     return ask(this.#endpoint, what, request, options);
   }
 }
+
+function nothing(): void {}
 
 function undefinedIfMissing(error: unknown): undefined {
   if (statusOf(error) !== 404) throw error;

@@ -24,6 +24,16 @@ export async function findImage(
   }
 }
 
+/** A volume lies outside of a container's disk: neither its bound nor a read-only root holds for it. */
+export function refuseVolumes(image: string, found: Docker.ImageInspectInfo): void {
+  const volumes = Object.keys((found.Config?.Volumes as Readonly<Record<string, unknown>> | null | undefined) ?? {});
+  if (volumes.length === 0) return;
+  const text =
+    `Image ${image} declares volumes (${volumes.join(", ")}), which escape the bounds of a container. ` +
+    "Build it from a base without VOLUME, and mount directories with `binds`.";
+  throw new IpyboxError("container_start_failed", text, { details: { image, volumes } });
+}
+
 /** Pulls an image. The registry's refusal is the error's message. */
 export async function pullImage(docker: Docker, image: string, options: PullOptions): Promise<void> {
   const auth = await registryAuth(image);

@@ -1,13 +1,20 @@
 import type Docker from "dockerode";
 import { AGENT_PORT } from "../../protocol/agent-config.ts";
-import type { SandboxSpec } from "../engine.ts";
+import type { SandboxSpec, SandboxTmpfs } from "../engine.ts";
+import { seccompProfile } from "./seccomp.ts";
 
 const PORT = `${AGENT_PORT}/tcp`;
+const LOG_FILES = 2;
 
 /** How a sandbox is created: everything that confines it, field by field. */
 export function containerProfile(spec: SandboxSpec, publishOn: string): Docker.ContainerCreateOptions {
   return {
     Image: spec.image,
+    // Whatever the image says: the agent starts kernels as another user, and nothing else is to run.
+    User: "0:0",
+    Entrypoint: ["/usr/bin/tini", "--", "/opt/ipybox/entrypoint.sh"],
+    Cmd: [],
+    WorkingDir: "/app",
     Labels: { ...spec.labels },
     Env: Object.entries(spec.environment).map(([name, value]) => `${name}=${value}`),
     Tty: false,
@@ -21,16 +28,10 @@ export function containerProfile(spec: SandboxSpec, publishOn: string): Docker.C
     Healthcheck: { Test: ["NONE"] },
     ExposedPorts: { [PORT]: {} },
     HostConfig: {
-      ...confinement(),
+      ...confinement(spec),
       ...bounds(spec),
+      ...fileSystem(spec),
       PortBindings: { [PORT]: [{ HostIp: publishOn, HostPort: spec.port === undefined ? "" : String(spec.port) }] },
-      Mounts: spec.mounts.map((mount) => ({
-        Type: "bind",
-        Source: mount.source,
-        Target: mount.target,
-        ReadOnly: mount.readOnly,
-      })),
-      LogConfig: { Type: "json-file", Config: { "max-size": "1m", "max-file": "2" } },
       RestartPolicy: { Name: "no" },
       // Else the exit code and the OOM flag stay readable after the end.
       AutoRemove: spec.removeAtEnd,
@@ -40,15 +41,19 @@ export function containerProfile(spec: SandboxSpec, publishOn: string): Docker.C
   };
 }
 
-function confinement(): Docker.HostConfig & { readonly CgroupnsMode: string } {
+function confinement(spec: SandboxSpec): Docker.HostConfig & { readonly CgroupnsMode: string } {
+  const seccomp = spec.syscalls === "all" ? "unconfined" : seccompProfile(spec.syscalls);
   return {
     Privileged: false,
     CapDrop: ["ALL"],
     // For the agent: it starts kernels under another uid and ends them. Kernels drop all of these.
     CapAdd: ["SETUID", "SETGID", "SETPCAP", "KILL"],
-    SecurityOpt: ["no-new-privileges:true"],
+    SecurityOpt: ["no-new-privileges:true", `seccomp=${seccomp}`],
     IpcMode: "private",
     CgroupnsMode: "private",
+    // No group may open ping sockets, which carry data out without a connection.
+    Sysctls: { "net.ipv4.ping_group_range": "1 0" },
+    ...(spec.runtime === undefined ? {} : { Runtime: spec.runtime }),
   };
 }
 
@@ -57,13 +62,46 @@ function bounds(spec: SandboxSpec): Docker.HostConfig {
     Memory: spec.memoryBytes,
     // Equal to Memory: no swap.
     MemorySwap: spec.memoryBytes,
+    // When the host itself runs out of memory, sandboxes end before its own programs.
+    OomScoreAdj: 500,
     NanoCpus: Math.round(spec.cpus * 1e9),
     PidsLimit: spec.pidsLimit,
     ShmSize: spec.shmBytes,
     Ulimits: [
-      // Enough for 1,000 kernels, and below the hard limit of a daemon that is itself confined.
-      { Name: "nofile", Soft: 16_384, Hard: 16_384 },
-      { Name: "core", Soft: 0, Hard: 0 },
+      ulimit("nofile", spec.openFilesLimit),
+      // Not 0, which a program that the host gives cores to ignores; below a page no core is made at all.
+      ulimit("core", Math.max(spec.coreBytes, 1)),
+      ulimit("memlock", 65_536),
+      ulimit("msgqueue", 409_600),
+      // No file can be larger than the disk it may use.
+      ...(spec.diskBytes === null ? [] : [ulimit("fsize", spec.diskBytes)]),
     ],
+    LogConfig: {
+      Type: "json-file",
+      Config: { "max-size": String(Math.ceil(spec.logBytes / LOG_FILES)), "max-file": String(LOG_FILES) },
+    },
   };
+}
+
+function ulimit(name: string, limit: number): Docker.Ulimit {
+  return { Name: name, Soft: limit, Hard: limit };
+}
+
+function fileSystem({ mounts, writable }: SandboxSpec): Docker.HostConfig {
+  return {
+    Mounts: mounts.map((mount) => ({
+      Type: "bind",
+      Source: mount.source,
+      Target: mount.target,
+      ReadOnly: mount.readOnly,
+    })),
+    ...(writable === undefined
+      ? {}
+      : { ReadonlyRootfs: true, Tmpfs: Object.fromEntries(writable.map((tmpfs) => [tmpfs.path, tmpfsOptions(tmpfs)])) }),
+  };
+}
+
+function tmpfsOptions({ sizeBytes, uid, gid, mode }: SandboxTmpfs): string {
+  // `exec`, which Docker takes away by itself: packages and their builds run what they unpack.
+  return `rw,nosuid,nodev,exec,size=${sizeBytes},uid=${uid},gid=${gid},mode=${mode.toString(8)}`;
 }

@@ -8,7 +8,7 @@ const MAX_LENGTH = 100;
  */
 export function pythonIdentifier(text: string, fallback: string): string {
   // Python compares identifiers in this form: a fullwidth "import" is the keyword.
-  const name = [...text.normalize("NFKC")]
+  const name = Array.from(text.normalize("NFKC"))
     .slice(0, MAX_LENGTH)
     // Beyond the basic plane there are letters that an older Python does not know yet.
     .map((character) => (character.length === 1 && /^\p{XID_Continue}$/u.test(character) ? character : "_"))
