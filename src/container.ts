@@ -2,18 +2,20 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { parseBinds } from "./binds.ts";
 import { Control } from "./control.ts";
 import { isAgentAt } from "./direct-address.ts";
-import type { Engine, SandboxAddress, SandboxAddresses, SandboxLog } from "./engine/engine.ts";
+import type { Engine, NetworkChange, SandboxAddress, SandboxAddresses, SandboxLog } from "./engine/engine.ts";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { FileChannels } from "./files/file-channels.ts";
 import { Files } from "./files/files.ts";
 import { guard, type Guard } from "./guard.ts";
 import { fullImageName } from "./image-reference.ts";
 import { abortAfter } from "./internal/abort-after.ts";
-import { DEFAULTS, parseContainerOptions, type ExecutionContainerOptions } from "./options.ts";
+import { DEFAULTS, type ExecutionContainerOptions, parseContainerOptions, parseNetworkPolicy } from "./options.ts";
 import { ensureImage } from "./pull.ts";
+import { ContainerNetwork, holdPolicy } from "./container-network.ts";
+import { type NetworkPolicy, readPolicy } from "./network/policy.ts";
 import { configureAgent } from "./readiness.ts";
 import { removeRuntimeEntry, saveRuntimeEntry } from "./runtime-dir.ts";
-import { agentConfig, sandboxSpec } from "./sandbox-spec.ts";
+import { agentConfig, checkPolicy, sandboxSpec } from "./sandbox-spec.ts";
 import { findAgent } from "./target.ts";
 
 /** A container that runs, and all that is needed to reach and remove it. */
@@ -24,6 +26,7 @@ interface Running {
   readonly address: SandboxAddress;
   /** The owner's connection to the agent. */
   readonly control: Control;
+  readonly network: ContainerNetwork;
   readonly guard: Guard;
   readonly fileChannels: FileChannels;
   readonly files: Files;
@@ -103,8 +106,8 @@ export class ExecutionContainer {
    * Starts the container and resolves once code can be executed. Does nothing if it runs already.
    * If anything fails, nothing is left behind.
    *
-   * @throws IpyboxError `image_not_found`, `port_taken`, `bind_failed`, `container_start_failed`, `daemon_unreachable`,
-   * `daemon_permission`, `daemon_too_old`; the reason of `signal` once that aborts.
+   * @throws IpyboxError `image_not_found`, `port_taken`, `bind_failed`, `network_failed`, `container_start_failed`,
+   * `daemon_unreachable`, `daemon_permission`, `daemon_too_old`; the reason of `signal` once that aborts.
    */
   async run(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     await this.#killing;
@@ -118,6 +121,19 @@ export class ExecutionContainer {
       this.#killing = undefined;
     });
     await this.#killing;
+  }
+
+  /**
+   * Changes what cells may reach, those that run included: open connections that the new policy denies are cut within a second.
+   * Resolves once it holds. If it fails, the policy before holds on.
+   *
+   * @throws IpyboxError `invalid_option` for a bad policy, `invalid_state` before `run()` and after `kill()`, `network_failed`,
+   * `agent_failed`, `connection_lost`, `daemon_unreachable`; ContainerDiedError when it is killed meanwhile; the reason of `signal`.
+   */
+  async setNetwork(policy: NetworkPolicy, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    const checked = parseNetworkPolicy(policy, "ExecutionContainer.setNetwork");
+    checkPolicy(checked, this.#options.runtime);
+    await this.#require("setNetwork").network.set(checked, options.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -155,15 +171,23 @@ export class ExecutionContainer {
     });
     let log: SandboxLog | undefined;
     let address: SandboxAddresses | undefined;
+    let held: Promise<NetworkChange> | undefined;
     try {
       const inTime = AbortSignal.any([signal, abortAfter(startTimeoutMs, () => notStarted(id, startTimeoutMs))]);
       log = await engine.watchLog(id, inTime);
-      await engine.start(id, inTime);
+      const policy = readPolicy(this.#options.network ?? DEFAULTS.network);
+      const policied = { id, image: spec.image, labels: spec.labels };
+      const started = engine.start(id, inTime);
+      held = holdPolicy(engine, policied, policy, { after: started, timeoutMs: startTimeoutMs, signal: inTime });
+      held.catch(() => undefined); // awaited below, unless the start fails
+      await started;
       address = await engine.address(id, inTime);
       const { host, port, own } = address;
       const { token } = session;
       const entry = { token, containerId: id, session: session.id, dockerHost: engine.url };
       await saveRuntimeEntry(host, port, entry);
+      // Only an agent that is configured starts kernels.
+      const change = await held;
       await configureAgent(
         engine,
         { id, address, token, log, config: agentConfig(this.#options) },
@@ -173,8 +197,12 @@ export class ExecutionContainer {
       if (own !== undefined && (await isAgentAt(own, token))) await saveRuntimeEntry(host, port, { ...entry, direct: own });
       if (detached) watch.dismiss();
       const fileChannels = new FileChannels(await findAgent({ host, port, token }), DEFAULTS.connectTimeoutMs);
-      return { engine, id, token, address, control, guard: watch, fileChannels, files: new Files(fileChannels) };
+      const { onDenied } = this.#options;
+      if (onDenied !== undefined) control.on("denied", ({ denials }) => denials.forEach(onDenied));
+      const network = new ContainerNetwork(engine, policied, control, policy, change);
+      return { engine, id, token, address, control, network, guard: watch, fileChannels, files: new Files(fileChannels) };
     } catch (error) {
+      await held?.then(({ gone }) => gone).catch(() => undefined);
       const [cleanup] = await Promise.allSettled([discard({ engine, id, address, guard: watch })]);
       if (cleanup.status === "fulfilled") throw error;
       const errors = [error, cleanup.reason];
@@ -195,7 +223,7 @@ export class ExecutionContainer {
     if (running !== undefined) {
       running.control.close();
       running.fileChannels.close(new ContainerDiedError("it was killed"));
-      await discard(running);
+      await Promise.all([discard(running), running.network.settled()]);
     }
     this.#life = undefined;
   }

@@ -13,6 +13,7 @@ export type IpyboxErrorCode =
   | "image_build_failed"
   | "port_taken"
   | "bind_failed"
+  | "network_failed"
   | "container_start_failed"
   | "container_died"
   | "connect_failed"

@@ -9,7 +9,7 @@ import { IpyboxError } from "./errors.ts";
 // Found alike from src/ and from dist/.
 const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
 
-/** What an image is made of: recipe, agent, kernel, certificates and requirements. */
+/** What an image is made of: recipe, agent, Python's parts, certificates and requirements. */
 export async function imageFiles(certificates: readonly CaCertificate[], requirements: string): Promise<readonly BuildFile[]> {
   return [
     { path: "Dockerfile", source: join(PACKAGE, "image/Dockerfile") },
@@ -18,7 +18,7 @@ export async function imageFiles(certificates: readonly CaCertificate[], require
     // The directory must be there even when it has no certificate.
     { path: "certificates/ipybox.txt", content: "ipybox-*.crt come from the machine that built this image.\n" },
     ...certificates.map(({ name, pem }) => ({ path: `certificates/${name}`, content: pem })),
-    ...(await kernelFiles()),
+    ...(await pythonFiles()),
     agentFile(),
   ];
 }
@@ -29,8 +29,10 @@ export async function packageVersion(): Promise<string> {
   return version;
 }
 
-async function kernelFiles(): Promise<readonly BuildFile[]> {
-  return filesBelow(join(PACKAGE, "python/ipybox_kernel"), "python/ipybox_kernel", (name) => !name.endsWith(".pyc"));
+async function pythonFiles(): Promise<readonly BuildFile[]> {
+  const packages = ["python/ipybox_kernel", "python/ipybox_network"];
+  const files = packages.map((path) => filesBelow(join(PACKAGE, path), path, (name) => !name.endsWith(".pyc")));
+  return (await Promise.all(files)).flat();
 }
 
 /** The agent is one file, with all it needs. */

@@ -56,6 +56,8 @@ export type { McpServer, McpTool } from "./mcp/mcp-server.ts";
 export type { LateOutput } from "./late-output.ts";
 export { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 export type { DisplayOutput, ErrorOutput, Output, ResultOutput, StreamOutput } from "./outputs.ts";
+export type { NetworkPolicy } from "./network/policy.ts";
+export type { DeniedEvent } from "./protocol/control.ts";
 export type { Variable } from "./protocol/answers.ts";
 export type {
   ClearOutputEvent,

@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { IpyboxError } from "./errors.ts";
+import { EntryError, parseEntry } from "./network/entry.ts";
+import { MAX_ENTRIES, type NetworkPolicy } from "./network/policy.ts";
 import { abortSignal, byteCount, nonEmptyText, parseOptions, portNumber, text } from "./parse-options.ts";
+import type { DeniedEvent } from "./protocol/control.ts";
 import { REFUSED_OPTIONS } from "./refused-options.ts";
 
 const MIB = 1_048_576;
@@ -29,6 +32,8 @@ export const DEFAULTS: {
   readonly user: SandboxUser;
   /** How long a container may take from its start until code can be executed. */
   readonly startTimeoutMs: number;
+  /** What cells may reach. */
+  readonly network: NetworkPolicy;
   /** Where a client connects to. */
   readonly host: string;
   /** How long a client may take to connect. */
@@ -57,6 +62,7 @@ export const DEFAULTS: {
   diskBytes: 10 * 1024 * MIB,
   user: { uid: 1000, gid: 1000 },
   startTimeoutMs: 30_000,
+  network: "internet",
   host: "127.0.0.1",
   connectTimeoutMs: 10_000,
   timeoutMs: 120_000,
@@ -117,6 +123,13 @@ export interface ExecutionContainerOptions {
   readonly caCertificates?: readonly string[] | undefined;
   /** Uid and gid of cells, never 0. Default: the caller's; 1000 and 1000 when the caller is root. */
   readonly user?: SandboxUser | undefined;
+  /**
+   * What cells may reach: `"internet"`, `"public"`, `"none"`, or `{ allow }` with a list of names and addresses. Default
+   * `"internet"`: whatever Docker's network reaches, a cloud's metadata service included. See `NetworkPolicy`.
+   */
+  readonly network?: NetworkPolicy | undefined;
+  /** Called for what the policy has denied. What it throws is not caught. */
+  readonly onDenied?: ((event: DeniedEvent) => void) | undefined;
   /** Show a bar on stderr, if that is a terminal, while the image is pulled. Default true. */
   readonly showPullProgress?: boolean | undefined;
   /** Docker daemon to use, written as `DOCKER_HOST`. Default: `DOCKER_HOST`, then the current docker context. */
@@ -146,6 +159,35 @@ const syscall = z.string().regex(/^[a-z][a-z0-9_]*$/, { error: "must be the name
 const runtimeName = z.string().regex(/^[\w.-]+$/, { error: "must be the name of a runtime, for instance runsc" });
 const variable = z.string().regex(/^[^=\0]+$/, { error: "is no name for a variable: it must not be empty or contain = or NUL" });
 
+const POLICIES = 'must be "internet", "public", "none" or { allow: […] }';
+const entry = z.string({ error: "must be a string" }).superRefine((text, context) => {
+  try {
+    parseEntry(text);
+  } catch (error) {
+    if (!(error instanceof EntryError)) throw error;
+    context.addIssue({ code: "custom", message: error.message });
+  }
+});
+const allowList = z
+  .array(entry, { error: "must be an array of strings" })
+  .max(MAX_ENTRIES, { error: `must have ${MAX_ENTRIES} entries or fewer` });
+
+/** The schema of a `NetworkPolicy`. */
+const networkPolicy: z.ZodType = z.unknown().superRefine((value, context) => {
+  const kind =
+    typeof value === "object" && value !== null ? z.strictObject({ allow: allowList }) : z.enum(["internet", "public", "none"]);
+  const parsed = kind.safeParse(value);
+  for (const issue of parsed.error?.issues ?? []) {
+    const message = issue.path.length === 0 ? POLICIES : issue.message;
+    context.addIssue({ code: "custom", message: message.replace(/\.$/, ""), path: [...issue.path] });
+  }
+});
+
+/** Checks a policy; the error names what is wrong with it. */
+export function parseNetworkPolicy(network: unknown, owner: string): NetworkPolicy {
+  return parseOptions(z.strictObject({ network: networkPolicy }), { network }, owner)["network"] as NetworkPolicy;
+}
+
 const schema: z.ZodObject = z.strictObject({
   tag: text.optional(),
   binds: z.record(nonEmptyText, text, { error: "must be an object: host path → path below /app" }).optional(),
@@ -165,6 +207,8 @@ const schema: z.ZodObject = z.strictObject({
   runtime: runtimeName.optional(),
   caCertificates: z.array(text, { error: "must be an array of file names" }).optional(),
   user: z.strictObject({ uid: id, gid: id }, { error: "must be { uid, gid }" }).optional(),
+  network: networkPolicy.optional(),
+  onDenied: z.custom<unknown>((value) => typeof value === "function", { error: "must be a function" }).optional(),
   showPullProgress: flag.optional(),
   dockerHost: text.optional(),
   startTimeoutMs: z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more" }).optional(),

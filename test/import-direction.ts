@@ -15,13 +15,13 @@ interface Layer {
   readonly packages?: readonly string[];
 }
 
-/** `cli, mcp → index → container, client, … → engine, protocol → internal`; `agent → protocol, internal`. */
+/** `cli, mcp → index → container, client, … → engine, network, protocol → internal`; `agent → network, protocol, internal`. */
 const LAYERS: Readonly<Record<string, Layer>> = {
-  cli: { layers: ["mcp-server", "index", "root", "files", "mcp", "host", "engine", "protocol", "internal"] },
+  cli: { layers: ["mcp-server", "index", "root", "files", "mcp", "host", "engine", "network", "protocol", "internal"] },
   "mcp-server": { layers: ["root", "files", "mcp", "protocol", "internal"] },
   frameworks: { layers: ["root", "protocol", "internal"] },
-  index: { layers: ["root", "files", "mcp", "host", "engine", "protocol", "internal"] },
-  root: { layers: ["files", "mcp", "host", "engine", "protocol", "internal"] },
+  index: { layers: ["root", "files", "mcp", "host", "engine", "network", "protocol", "internal"] },
+  root: { layers: ["files", "mcp", "host", "engine", "network", "protocol", "internal"] },
   mcp: { layers: ["host", "protocol", "internal"], files: ["errors.ts", "parse-options.ts"] },
   host: { layers: ["protocol", "internal"], files: ["errors.ts", "message-parts.ts", "parse-options.ts", "variables.ts"] },
   // A part of the SDK: it takes from beside it what every part needs, and nothing that uses it.
@@ -31,8 +31,10 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   // Errors are one vocabulary for all of the SDK.
   engine: { layers: ["protocol", "internal"], files: ["errors.ts"] },
-  agent: { layers: ["protocol", "internal"], packages: ["ws"] },
-  protocol: { layers: ["internal"], packages: ["zod"] },
+  agent: { layers: ["network", "protocol", "internal"], packages: ["ws"] },
+  // What a policy means: agent and SDK decide alike.
+  network: { layers: ["internal"], packages: [] },
+  protocol: { layers: ["network", "internal"], packages: ["zod"] },
   internal: { layers: [], packages: [] },
 };
 

@@ -12,12 +12,12 @@ const SWITCHING = `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUp
 /** Gives each connection that works on files a process of its own, and relays bytes between the two. */
 export class FileWorkers {
   readonly #zygote: Zygote;
-  readonly #spec: KernelSpec;
+  readonly #spec: () => KernelSpec;
   #open = 0;
   #transfers = 0;
   #idleSince = 0;
 
-  constructor(zygote: Zygote, spec: KernelSpec) {
+  constructor(zygote: Zygote, spec: () => KernelSpec) {
     this.#zygote = zygote;
     this.#spec = spec;
   }
@@ -44,7 +44,7 @@ export class FileWorkers {
     this.#open += 1;
     this.#transfers += transfers;
     try {
-      const worker = await this.#zygote.forkFileWorker(this.#spec);
+      const worker = await this.#zygote.forkFileWorker(this.#spec());
       client.write(SWITCHING);
       if (head.length > 0) worker.write(head);
       await relay(client, worker);

@@ -15,13 +15,15 @@ const OWN_VARIABLES: ReadonlySet<string> = new Set([
 
 /** Checks what the SDK sends; throws a TypeError that names the field. */
 export function parseAgentConfig(text: string): AgentConfig {
-  const { uid, gid, env, idleTimeoutMs = null, detached = false, diskBytes = null } = JSON.parse(text) as Partial<AgentConfig>;
+  const parsed = JSON.parse(text) as Partial<AgentConfig>;
+  const { uid, gid, env, proxies, network, idleTimeoutMs = null, detached = false, diskBytes = null } = parsed;
   for (const [name, value] of Object.entries({ uid, gid })) {
     if (!Number.isInteger(value) || (value as number) < 1) throw new TypeError(`${name} must be a positive integer`);
   }
-  if (typeof env !== "object" || env === null || Object.values(env).some((value) => typeof value !== "string")) {
-    throw new TypeError("env must be an object of strings");
-  }
+  if (!areVariables(env)) throw new TypeError("env must be an object of strings");
+  if (!areVariables(proxies)) throw new TypeError("proxies must be an object of strings");
+  // Its entries are checked where they are read.
+  if (network === undefined) throw new TypeError("network must be a policy");
   if (idleTimeoutMs !== null && !(Number.isFinite(idleTimeoutMs) && idleTimeoutMs > 0)) {
     throw new TypeError("idleTimeoutMs must be a positive number or null");
   }
@@ -29,11 +31,19 @@ export function parseAgentConfig(text: string): AgentConfig {
   if (diskBytes !== null && !(Number.isSafeInteger(diskBytes) && diskBytes > 0)) {
     throw new TypeError("diskBytes must be a positive integer or null");
   }
-  return { uid: uid as number, gid: gid as number, env, idleTimeoutMs, detached, diskBytes };
+  return { uid: uid as number, gid: gid as number, env, proxies, network, idleTimeoutMs, detached, diskBytes };
 }
 
-/** The process that kernels of this sandbox start in: the image's environment and what the caller adds. */
-export function kernelSpec({ uid, gid, env }: AgentConfig, own: NodeJS.ProcessEnv): KernelSpec {
+function areVariables(given: unknown): given is Readonly<Record<string, string>> {
+  return typeof given === "object" && given !== null && Object.values(given).every((value) => typeof value === "string");
+}
+
+/** The process that kernels of this sandbox start in: the image's environment, what the network needs, and what the caller adds. */
+export function kernelSpec(
+  { uid, gid, env }: AgentConfig,
+  own: NodeJS.ProcessEnv,
+  network: Readonly<Record<string, string>>,
+): KernelSpec {
   const imageGid = Number(own["IPYBOX_GID"] ?? gid);
   const image = Object.entries(own).filter(
     (entry): entry is [string, string] => !entry[0].startsWith("IPYBOX_") && !OWN_VARIABLES.has(entry[0]),
@@ -51,6 +61,7 @@ export function kernelSpec({ uid, gid, env }: AgentConfig, own: NodeJS.ProcessEn
       // A script that a cell starts shows what it prints as it prints it.
       PYTHONUNBUFFERED: "1",
       MPLBACKEND: "module://matplotlib_inline.backend_inline",
+      ...network,
       ...env,
     },
     cwd: "/app",

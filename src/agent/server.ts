@@ -16,9 +16,11 @@ import { endWhenIdle } from "./idle.ts";
 import { FileWorkers } from "./file-workers.ts";
 import { Kernels } from "./kernels.ts";
 import { readKernelUrl } from "./kernel-url.ts";
+import { Network } from "./network/network.ts";
 import { Lease } from "./lease.ts";
 import { Owners } from "./owners.ts";
 import { Strangers } from "./strangers.ts";
+import type { KernelSpec } from "../protocol/requests.ts";
 import type { Zygote } from "./zygote.ts";
 
 /** TCP looks so long after the last byte whether the other end is still there, and gives up 10 s later. */
@@ -36,7 +38,15 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
   const lease = new Lease(() => {
     endSandbox({ kernels, owners }, "container_abandoned", "the process that has started the container is gone");
   });
-  const owners = new Owners(() => ({ type: "ping_reply" }), lease);
+  const network = new Network(zygote, (denials) => owners.tell({ type: "denied", denials }));
+  const owners = new Owners(async (request) => {
+    switch (request.type) {
+      case "ping_request":
+        return { type: "ping_reply" };
+      case "network_request":
+        return { type: "network_reply", ...(await network.hold(request.policy)) };
+    }
+  }, lease);
   const unpacked = { noServer: true, perMessageDeflate: false, skipUTF8Validation: true };
   const clientSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_REQUEST_BYTES });
   const ownerSockets = new WebSocketServer({ ...unpacked, maxPayload: MAX_CONTROL_BYTES });
@@ -55,7 +65,8 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     }
     try {
       const config = parseAgentConfig(await readBody(request));
-      const spec = kernelSpec(config, process.env);
+      await network.hold(config.network);
+      const spec = (): KernelSpec => kernelSpec(config, process.env, network.variables(config.proxies));
       kernels = new Kernels(zygote, spec);
       files = new FileWorkers(zygote, spec);
       if (config.detached) lease.waive();
@@ -107,7 +118,7 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       files.serve(request.url ?? "", socket, head).catch((error: unknown) => refuse(socket, 503, messageOf(error)));
       return;
     }
-    const asked = readKernelUrl(request.url ?? "/");
+    const asked = readKernelUrl(request.url ?? "");
     if (asked === undefined || (asked.terms === undefined && !known.has(asked.id))) {
       refuse(socket, 404, "no such kernel");
       return;

@@ -57,6 +57,11 @@ export class Zygote {
     return start(this.#socketPath);
   }
 
+  /** Where the zygote that the container began with takes connections, if it is alive. */
+  get firstSocketPath(): string {
+    return SOCKET_PATH;
+  }
+
   get #socketPath(): string {
     return this.#plain ? PLAIN_SOCKET_PATH : SOCKET_PATH;
   }

@@ -32,7 +32,7 @@ Clients over HTTP send "Authorization: Bearer TOKEN" with a token of the file.`;
 /** `ipybox mcp` */
 export function mcpCommand(): Command {
   const command = new Command("mcp").description("Serve sandboxes to agents by the Model Context Protocol");
-  return addSandboxFlags(command)
+  return addSandboxFlags(command, "public")
     .option("--http", "serve over streamable HTTP, with a session for each client")
     .option("--host <address>", "address to listen on; one that others reach needs --token-file", "127.0.0.1")
     .addOption(new Option("--port <port>", "port to listen on").default(DEFAULT_PORT).argParser(readPort))

@@ -3,7 +3,7 @@ import type { Finding } from "./doctor.ts";
 /**
  * What the SDK needs of whatever runs sandboxes. Docker is the first engine (`./docker/`);
  * its words stay there. Errors are `IpyboxError`s with the codes `daemon_*`, `engine_failed`,
- * `image_*`, `port_taken`, `bind_failed` and `container_start_failed`.
+ * `image_*`, `port_taken`, `bind_failed`, `network_failed` and `container_start_failed`.
  */
 export interface Engine {
   /** The engine's address, as the user has set it. */
@@ -28,6 +28,11 @@ export interface Engine {
   start(id: string, signal?: AbortSignal): Promise<void>;
   /** Where the agent's port of a running sandbox is reached. */
   address(id: string, signal?: AbortSignal): Promise<SandboxAddresses>;
+  /**
+   * Changes what a sandbox's network lets through, from outside of the sandbox; resolves once that holds. When it fails,
+   * nothing is left of it.
+   */
+  changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<NetworkChange>;
   /** What is known of a sandbox, or undefined when there is none. */
   inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined>;
   /** How a sandbox has ended that is not there any more, as long as the engine remembers it. */
@@ -138,6 +143,27 @@ export interface SandboxTmpfs {
   readonly uid: number;
   readonly gid: number;
   readonly mode: number;
+}
+
+export interface NetworkRequest {
+  /** The sandbox's own; it has the program that makes the change, `python/ipybox_network`. */
+  readonly image: string;
+  /** For whatever runs that program. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** What the program is told. */
+  readonly task: string;
+  /** The sandbox has its network once this resolves; all else may be made ready before. */
+  readonly after?: Promise<unknown> | undefined;
+}
+
+export interface NetworkChange {
+  /** Resolves once nothing is left of what has made the change; never rejects. */
+  readonly gone: Promise<void>;
+}
+
+export interface ChangeNetworkOptions {
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface SandboxAddress {

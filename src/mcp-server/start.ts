@@ -56,7 +56,7 @@ export async function startMcp(options: McpOptions): Promise<void> {
 
 /** What a model runs is not trusted with the network of whoever runs the server. */
 function sandboxed(options: ExecutionContainerOptions): ExecutionContainerOptions {
-  return { ...options, showPullProgress: false };
+  return { ...options, network: options.network ?? "public", showPullProgress: false };
 }
 
 async function serveOverHttp(http: HttpListening, sessions: HttpSessions, { log, signal }: McpOptions): Promise<void> {

@@ -1,3 +1,4 @@
+import type { NetworkPolicy } from "../network/policy.ts";
 import type { Bound } from "./lifecycle.ts";
 
 /**
@@ -10,6 +11,10 @@ export interface AgentConfig {
   readonly gid: number;
   /** Environment variables of cells, on top of the image's own. */
   readonly env: Readonly<Record<string, string>>;
+  /** What cells may reach, in its one form. The rules for it are in effect already. */
+  readonly network: NetworkPolicy;
+  /** Variables with the proxy settings of the caller's machine, for cells that may reach all it does. */
+  readonly proxies: Readonly<Record<string, string>>;
   /** The agent ends when no cell has run for so long; null: never. */
   readonly idleTimeoutMs: number | null;
   /** Whether the agent goes on without an owner's connection. */
@@ -26,6 +31,9 @@ export const TOKEN_HASH_VARIABLE = "IPYBOX_TOKEN_SHA256";
 
 /** The port that the agent listens on inside the sandbox. */
 export const AGENT_PORT = 8888;
+
+/** Where the agent answers questions about names, on loopback and for cells whose policy is `public`. */
+export const RESOLVER_PORT = 8853;
 
 /** Where `GET` tells, without a token, whether kernels can be started: 200 or 503. */
 export const HEALTH_PATH = "/health";

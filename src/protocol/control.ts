@@ -1,4 +1,5 @@
 import { z } from "zod";
+import type { NetworkPolicy } from "../network/policy.ts";
 
 /**
  * What passes between a container's owner and its agent, as JSON in text messages of a WebSocket at
@@ -10,7 +11,10 @@ export const CONTROL_PATH = "/v1/control";
 export const MAX_CONTROL_BYTES: number = 4 * 1024 * 1024;
 
 /** What the owner asks for. */
-export type ControlRequest = { readonly type: "ping_request" };
+export type ControlRequest =
+  | { readonly type: "ping_request" }
+  /** A policy in its one form, which the agent holds to from now on in what it dials itself. */
+  | { readonly type: "network_request"; readonly policy: NetworkPolicy };
 
 /** An owner's request on the wire; answered by one reply with its id. */
 export type NumberedRequest = ControlRequest & { readonly id: number };
@@ -18,24 +22,63 @@ export type NumberedRequest = ControlRequest & { readonly id: number };
 /** What the agent answers. */
 export type ControlReply =
   | { readonly type: "ping_reply"; readonly id: number }
+  /** On which port of loopback it answers questions about names. */
+  | { readonly type: "network_reply"; readonly id: number; readonly resolverPort: number }
   /** The request could not be met. */
   | { readonly type: "error_reply"; readonly id: number; readonly message: string };
 
 /** What the agent tells each owner by itself. */
 export type ControlEvent =
   /** The agent is about to end, and the container with it. */
-  { readonly type: "ending"; readonly reason: string };
+  | { readonly type: "ending"; readonly reason: string }
+  /** The network policy has denied these. */
+  | { readonly type: "denied"; readonly denials: readonly DeniedEvent[] };
+
+/** Something that a network policy has denied to a cell. */
+export interface DeniedEvent {
+  /** The name that was asked for, or the address where there was none. */
+  readonly host: string;
+  /** Undefined where the protocol has none. */
+  readonly port?: number | undefined;
+  /**
+   * How it was asked for: `tcp`, `udp`, `icmp` and `other` without the proxy, `dns` for a question to a resolver, `proxy`
+   * for what the proxy was asked.
+   */
+  readonly protocol: "tcp" | "udp" | "icmp" | "other" | "dns" | "proxy";
+  /** What has denied it: `none`, `allow`, a range such as `10.0.0.0/8`, or another rule of the guide's table. */
+  readonly rule: string;
+  /** The same for people. */
+  readonly reason: string;
+  /** How often, where the same happens many times in short. */
+  readonly count: number;
+}
 
 const id = z.int();
 
 /** Read by the agent: the owner is trusted, but may be of another version. */
 export const controlRequest: z.ZodType<NumberedRequest> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ping_request"), id }),
+  z.object({
+    type: z.literal("network_request"),
+    id,
+    policy: z.union([z.enum(["internet", "public", "none"]), z.object({ allow: z.array(z.string()) })]),
+  }),
 ]);
+
+const denied: z.ZodType<DeniedEvent> = z.object({
+  host: z.string(),
+  port: z.int().optional(),
+  protocol: z.enum(["tcp", "udp", "icmp", "other", "dns", "proxy"]),
+  rule: z.string(),
+  reason: z.string(),
+  count: z.int(),
+});
 
 /** Read by the owner. */
 export const controlMessage: z.ZodType<ControlReply | ControlEvent> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ping_reply"), id }),
   z.object({ type: z.literal("error_reply"), id, message: z.string() }),
+  z.object({ type: z.literal("network_reply"), id, resolverPort: z.int() }),
   z.object({ type: z.literal("ending"), reason: z.string() }),
+  z.object({ type: z.literal("denied"), denials: z.array(denied) }),
 ]);

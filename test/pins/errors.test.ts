@@ -23,6 +23,7 @@ const CODES = [
   "image_build_failed",
   "port_taken",
   "bind_failed",
+  "network_failed",
   "container_start_failed",
   "container_died",
   "connect_failed",

@@ -4,9 +4,12 @@ import { AGENT_PORT } from "../../protocol/agent-config.ts";
 import type {
   BuildRequest,
   BuiltImage,
+  ChangeNetworkOptions,
   Engine,
   EngineInfo,
   ImportRequest,
+  NetworkChange,
+  NetworkRequest,
   PullOptions,
   SandboxAddresses,
   SandboxEnding,
@@ -28,6 +31,7 @@ import { createFailure, daemonMessage, startFailure, statusOf } from "./failures
 import { createBounded, mayBoundDisk } from "./disk.ts";
 import { buildImage, findImage, importImage, pullImage, refuseVolumes } from "./images.ts";
 import { watchLog } from "./logs.ts";
+import { runNetworkHelper } from "./network.ts";
 import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
 
@@ -130,6 +134,26 @@ export class DockerEngine implements Engine {
     return { host: publishedHost(this.#endpoint), port, own: reading(what, () => ownAddress(this.#endpoint, found)) };
   }
 
+  async changeNetwork(id: string, request: NetworkRequest, options: ChangeNetworkOptions): Promise<NetworkChange> {
+    const what = `The network policy of container ${short(id)} can't be put into effect`;
+    let run: Promise<Docker.Container> | undefined;
+    const remove = (helper: string): Promise<void> => this.remove(helper);
+    const start = (signal: AbortSignal): Promise<Docker.Container> =>
+      (run = runNetworkHelper(this.#docker, id, request, { signal, remove }));
+    try {
+      const helper = await this.#ask(what, start, options);
+      const removed = (): Promise<unknown> => helper.wait({ condition: "removed" });
+      // It removes itself: what is not found any more is gone.
+      return {
+        gone: this.#ask(what, removed, { timeoutMs: REMOVE_MS }).then(nothing, () => this.remove(helper.id).catch(nothing)),
+      };
+    } catch (error) {
+      // Whatever has ended the waiting: what was begun is removed first.
+      await this.#ask(what, () => run ?? Promise.resolve(undefined), { timeoutMs: REMOVE_MS }).catch(nothing);
+      throw error;
+    }
+  }
+
   async inspect(id: string, signal?: AbortSignal): Promise<SandboxState | undefined> {
     const container = this.#docker.getContainer(id);
     const what = `Container ${short(id)} can't be inspected`;
@@ -214,6 +238,8 @@ export class DockerEngine implements Engine {
     return ask(this.#endpoint, what, request, options);
   }
 }
+
+function nothing(): void {}
 
 function undefinedIfMissing(error: unknown): undefined {
   if (statusOf(error) !== 404) throw error;

@@ -15,7 +15,7 @@ export interface BenchCheck {
 
 type Host = Docker.HostConfig & { readonly CgroupParent?: string };
 
-const host = ({ container }: Facts): Host => container.HostConfig as Host;
+const host = ({ container }: Facts): Host => container.HostConfig;
 const warnIf = (wrong: boolean, text: string): string | undefined => (wrong ? text : undefined);
 const option = (facts: Facts, name: string): boolean =>
   (facts.info.SecurityOptions ?? []).some((one) => one.includes(`name=${name}`));

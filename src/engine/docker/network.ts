@@ -1,0 +1,84 @@
+import { text } from "node:stream/consumers";
+import { PassThrough } from "node:stream";
+import type Docker from "dockerode";
+import { IpyboxError } from "../../errors.ts";
+import type { NetworkRequest } from "../engine.ts";
+import { abortable } from "./abortable.ts";
+
+const COMMAND = ["/usr/bin/python3", "-I", "-S", "/opt/ipybox/python/ipybox_network"];
+/** An argument of a process has at most 128 KiB. */
+const ARGUMENT_CHARACTERS = 100_000;
+const MIB = 1_048_576;
+
+/**
+ * Runs the image's own network set-up in the network of another container; gives what removes itself, or is removed when
+ * it fails. It shares nothing else with that container, and has no right but NET_ADMIN, which the other one has not.
+ */
+export async function runNetworkHelper(
+  docker: Docker,
+  id: string,
+  request: NetworkRequest,
+  { signal, remove }: { readonly signal: AbortSignal; readonly remove: (id: string) => Promise<void> },
+): Promise<Docker.Container> {
+  // No signal ends this: the daemon might still make it, and nobody would learn of it.
+  const helper = await docker.createContainer(helperProfile(id, request));
+  const discard = (): Promise<void> => remove(helper.id).catch(() => undefined);
+  const stop = (): void => void discard(); // which also ends the reading of its output
+  signal.addEventListener("abort", stop, { once: true });
+  try {
+    signal.throwIfAborted();
+    const options = { stream: true, stdout: true, stderr: true, ...abortable(signal) };
+    const attached = await helper.attach(options);
+    const output = readOutput(docker, attached);
+    output.catch(() => undefined); // awaited below, unless what comes first fails
+    await request.after;
+    await helper.start(abortable(signal));
+    const said = (await output).trim();
+    if (said.split("\n").at(-1) === "ready") return helper;
+    throw new IpyboxError("network_failed", `The network policy can't be put into effect: ${said || "nothing was said"}.`, {
+      details: { containerId: id },
+    });
+  } catch (error) {
+    await discard(); // it may be removing itself
+    throw error;
+  } finally {
+    signal.removeEventListener("abort", stop);
+  }
+}
+
+function helperProfile(id: string, { image, labels, task }: NetworkRequest): Docker.ContainerCreateOptions {
+  const pieces = Math.ceil(task.length / ARGUMENT_CHARACTERS);
+  return {
+    Image: image,
+    Labels: { ...labels },
+    User: "0:0",
+    WorkingDir: "/",
+    Entrypoint: COMMAND,
+    Cmd: Array.from({ length: pieces }, (_, index) => task.slice(index * ARGUMENT_CHARACTERS, (index + 1) * ARGUMENT_CHARACTERS)),
+    Healthcheck: { Test: ["NONE"] },
+    HostConfig: {
+      NetworkMode: `container:${id}`,
+      CapDrop: ["ALL"],
+      CapAdd: ["NET_ADMIN"],
+      SecurityOpt: ["no-new-privileges:true"],
+      ReadonlyRootfs: true,
+      Memory: 128 * MIB,
+      MemorySwap: 128 * MIB,
+      PidsLimit: 16,
+      LogConfig: { Type: "none", Config: {} },
+      RestartPolicy: { Name: "no" },
+      AutoRemove: true,
+      Init: false,
+    },
+  };
+}
+
+async function readOutput(docker: Docker, attached: NodeJS.ReadableStream): Promise<string> {
+  const both = new PassThrough();
+  const modem = docker.modem as { demuxStream(from: NodeJS.ReadableStream, out: PassThrough, err: PassThrough): void };
+  modem.demuxStream(attached, both, both);
+  attached.on("end", () => both.end());
+  attached.on("close", () => both.end());
+  attached.on("error", (error) => both.destroy(error));
+  return text(both);
+}

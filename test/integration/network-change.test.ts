@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { IpyboxError } from "ipybox";
+import { ADDRESSES, FakeInternet, internetObstacle } from "../fakes/internet.ts";
+import { HELPER_LABEL } from "../../src/sandbox-spec.ts";
+import { verifies } from "../requirements.ts";
+import { containersWith, docker } from "./docker.ts";
+import { PRELUDE } from "./network-probes.ts";
+import { type Networked, openNetworked, resolversOfContainers } from "./networked.ts";
+import { eventually, rejection } from "./sandbox.ts";
+
+const obstacle = internetObstacle();
+if (obstacle !== undefined) process.stderr.write(`network-change.test.ts is skipped: ${obstacle}\n`);
+
+const OPEN = `${PRELUDE}
+def open_tcp(address, port=5432):
+    sock = socket.create_connection((address, port), timeout=5)
+    sock.sendall(b"hello")
+    assert sock.recv(100) == b"hello"
+    return sock
+
+def outcome(sock):
+    "Whether an open connection still echoes, or how it has ended; without sending, a cut one must show, too."
+    try:
+        sock.settimeout(0.2)
+        try:
+            if sock.recv(100) == b"": return "closed"
+        except TimeoutError:
+            pass
+        sock.settimeout(3)
+        sock.sendall(b"again")
+        return sock.recv(100).decode() or "closed"
+    except OSError as error:
+        return type(error).__name__
+`;
+
+describe.skipIf(obstacle !== undefined)("a change of the policy", () => {
+  let internet: FakeInternet;
+  beforeAll(async () => {
+    internet = await FakeInternet.start(await resolversOfContainers(), ["files.example.org"]);
+    await internet.setZone({ "files.example.org": [[ADDRESSES.public]], "other.example.org": [[ADDRESSES.otherPublic]] });
+  });
+  afterAll(async () => {
+    await internet?.[Symbol.asyncDispose]();
+  });
+
+  const run = async (box: Networked, code: string): Promise<readonly string[]> =>
+    ((await box.client.execute(code)).text ?? "").split("\n");
+
+  test("cuts the connections that it denies, and leaves the others", async () => {
+    verifies("NET-08");
+    await using box = await openNetworked(internet, "internet");
+    await box.client.execute(`${OPEN}
+allowed = [open_tcp("${ADDRESSES.lan}") for _ in range(25)]
+denied = [open_tcp("${ADDRESSES.private}") for _ in range(20)] + [open_tcp("${ADDRESSES.private6}") for _ in range(5)]
+datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+datagrams.connect(("${ADDRESSES.private}", 99))
+datagrams.send(b"x")
+`);
+    // One cell waits for data of a connection that will be denied, and learns of its end.
+    const waiting = box.client.submit(`
+denied[0].settimeout(20)
+try:
+    denied[0].recv(100)
+    print("closed")
+except OSError as error:
+    print(type(error).__name__)
+`);
+    await eventually(async () => (await box.packets()) > 0);
+    await box.container.setNetwork({ allow: [ADDRESSES.lan] });
+    expect((await waiting.result()).text).toMatch(/^Connection(Aborted|Reset)Error$/);
+    const packets = await box.packets();
+    expect(
+      await run(
+        box,
+        `
+try: datagrams.send(b"x")
+except OSError as error: print(type(error).__name__)
+print(sorted({outcome(sock) for sock in denied[1:]}))
+try: open_tcp("${ADDRESSES.private}")
+except OSError as error: print(type(error).__name__)
+`,
+      ),
+    ).toEqual([
+      expect.stringMatching(/Error$/),
+      expect.stringMatching(/^\['(Connection(Aborted|Reset)Error|BrokenPipeError)'/),
+      "ConnectionRefusedError",
+    ]);
+    expect(await box.packets()).toBe(packets);
+    expect(await run(box, "print({outcome(sock) for sock in allowed})")).toEqual(["{'again'}"]);
+  });
+
+  test("cuts what the proxy has open for a name that is not listed any more", async () => {
+    verifies("NET-08", "NET-05");
+    await using box = await openNetworked(internet, { allow: ["files.example.org", "other.example.org"] });
+    await box.client.execute(`${OPEN}
+from urllib.parse import urlsplit
+proxy = urlsplit(os.environ["HTTP_PROXY"])
+def tunnel(name):
+    sock = socket.create_connection((proxy.hostname, proxy.port), timeout=5)
+    sock.sendall(f"CONNECT {name}:5432 HTTP/1.1\\r\\nHost: {name}:5432\\r\\n\\r\\n".encode())
+    assert b" 200 " in sock.recv(1000)
+    sock.sendall(b"hello\\n")
+    assert sock.recv(100) == b"hello\\n"
+    return sock
+kept, cut = tunnel("files.example.org"), tunnel("other.example.org")
+`);
+    await box.container.setNetwork({ allow: ["files.example.org"] });
+    expect(await run(box, `print(outcome(kept)); print(outcome(cut))`)).toEqual(["again", expect.stringMatching(/closed|Reset/)]);
+    await eventually(() => box.denied.some(({ host }) => host === "other.example.org"));
+  });
+
+  test("holds for what comes next, in each direction", async () => {
+    verifies("NET-08", "NET-01");
+    await using box = await openNetworked(internet, "none");
+    const reach = (address: string): Promise<readonly string[]> =>
+      run(box, `${OPEN}\ntry: print(open_tcp("${address}") and "reached")\nexcept OSError as error: print(type(error).__name__)`);
+    expect(await reach(ADDRESSES.public)).toEqual(["ConnectionRefusedError"]);
+    await box.container.setNetwork("public");
+    expect(await reach(ADDRESSES.public)).toEqual(["reached"]);
+    expect(await reach(ADDRESSES.private)).toEqual(["ConnectionRefusedError"]);
+    expect(await run(box, 'print(socket.gethostbyname("files.example.org"))')).toEqual([ADDRESSES.public]);
+    await box.container.setNetwork("internet");
+    expect(await reach(ADDRESSES.private)).toEqual(["reached"]);
+    await box.container.setNetwork({ allow: ["files.example.org"] });
+    expect(await reach(ADDRESSES.public)).toEqual(["ConnectionRefusedError"]);
+    await using later = await box.connect();
+    const { text } = await later.execute(`
+import urllib.request
+print(urllib.request.urlopen("http://files.example.org/", timeout=5).read().decode())`);
+    expect(text).toBe("hello from the internet");
+    await Promise.all([box.container.setNetwork("public"), box.container.setNetwork({ allow: [] })]);
+    expect(await reach(ADDRESSES.public)).toEqual(["ConnectionRefusedError"]);
+    expect(await containersWith(`${HELPER_LABEL}=network`)).toEqual([]);
+  });
+
+  test("that is bad is refused by name, and changes nothing", async () => {
+    verifies("NET-03", "NET-08");
+    await using box = await openNetworked(internet, { allow: [] });
+    const error = await rejection(box.container.setNetwork({ allow: ["example.org", "exa mple.org"] }), IpyboxError);
+    expect(error.code).toBe("invalid_option");
+    expect(error.message).toContain('"network.allow.1"');
+    expect(error.message).toContain('"exa mple.org"');
+  });
+
+  test(
+    "whose helper is killed over and over lets nothing out, and the policy before holds on",
+    { timeout: 120_000 },
+    async () => {
+      verifies("NET-02", "NET-08");
+      await using box = await openNetworked(internet, { allow: ["10.99.0.0/16"] });
+      const cell = box.client.submit(
+        `${PRELUDE}
+stop = time.monotonic() + 60
+while time.monotonic() < stop and not os.path.exists("/tmp/stop"):
+    try: udp("${ADDRESSES.private}", 99)
+    except OSError: pass
+    try: tcp("${ADDRESSES.private}")
+    except OSError: pass
+`,
+        { timeoutMs: 90_000 },
+      );
+      let killed = 0;
+      for (let round = 0; round < 6; round += 1) {
+        const change = box.container.setNetwork({ allow: [`10.${round}.0.0/16`] }).then(
+          () => undefined,
+          (error: unknown) => error as IpyboxError,
+        );
+        let found: readonly string[] = [];
+        await eventually(async () => (found = await containersWith(`${HELPER_LABEL}=network`)).length > 0);
+        await Promise.all(
+          found.map((id) =>
+            docker
+              .getContainer(id)
+              .remove({ force: true })
+              .catch(() => undefined),
+          ),
+        );
+        const error = await change;
+        if (error !== undefined) {
+          killed += 1;
+          expect(["network_failed", "engine_failed"]).toContain(error.code);
+        }
+      }
+      expect(killed).toBeGreaterThan(0);
+      await using other = await box.connect();
+      await other.execute('open("/tmp/stop", "w").close()');
+      await cell.result();
+      expect(await box.packets()).toBe(0);
+      expect(await containersWith(`${HELPER_LABEL}=network`)).toEqual([]);
+    },
+  );
+});

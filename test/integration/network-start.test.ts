@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DEFAULTS, ExecutionClient, ExecutionContainer, IpyboxError, type NetworkPolicy } from "ipybox";
+import { listContainers, removeRemains } from "../../src/containers.ts";
+import { HELPER_LABEL, OWNER_LABEL, SESSION_LABEL } from "../../src/sandbox-spec.ts";
+import { verifies } from "../requirements.ts";
+import { containersWith, docker, inspect, ownContainers, removeImages } from "./docker.ts";
+import { rejection } from "./sandbox.ts";
+
+describe("where the rules can't be put into effect", () => {
+  const tag = "ipybox-test/without-nft:latest";
+  beforeAll(async () => {
+    const container = await docker.createContainer({ Image: DEFAULTS.tag, Entrypoint: ["/bin/rm", "/usr/sbin/nft"] });
+    await container.start();
+    await container.wait();
+    const changes = 'ENTRYPOINT ["/usr/bin/tini", "--", "/opt/ipybox/entrypoint.sh"]';
+    await container.commit({ repo: "ipybox-test/without-nft", tag: "latest", changes });
+    await container.remove({ force: true });
+  });
+  afterAll(() => removeImages(tag));
+
+  test.each<[string, NetworkPolicy]>([
+    ["none", "none"],
+    ["public", "public"],
+    ["a list", { allow: ["example.org"] }],
+  ])("a start with the policy %s fails, says why and leaves nothing", async (_, network) => {
+    verifies("NET-02");
+    const error = await rejection(ExecutionContainer.create({ tag, network }), IpyboxError);
+    expect(error.code).toBe("network_failed");
+    expect(error.message).toMatch(/network policy can't be put into effect: .*nft/s);
+    expect(await ownContainers()).toEqual([]);
+  });
+
+  test("a change fails, and the policy before holds on", async () => {
+    verifies("NET-02", "NET-08");
+    await using container = await ExecutionContainer.create({ tag });
+    const error = await rejection(container.setNetwork("none"), IpyboxError);
+    expect(error.code).toBe("network_failed");
+    expect(await ownContainers()).toEqual([container.id]);
+    await using client = await ExecutionClient.connect({ port: container.port });
+    expect((await client.execute("import os; print(os.environ.get('HTTP_PROXY'))")).text).not.toContain("127.0.0.1");
+  });
+
+  test("nor is anything begun for the policy internet, which needs no rules", async () => {
+    verifies("NET-01");
+    await using container = await ExecutionContainer.create({ tag, network: "internet" });
+    expect(await containersWith(`${HELPER_LABEL}=network`)).toEqual([]);
+    expect(container.port).toBeGreaterThan(0);
+  });
+});
+
+test("a start that is given up while the policy is put into effect leaves nothing", async () => {
+  verifies("NET-02", "CONT-09");
+  for (const afterMs of [5, 50, 150, 300, 600]) {
+    const container = new ExecutionContainer({ network: "none" });
+    const started = container.run().catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, afterMs));
+    await container.kill();
+    await started;
+    expect(await ownContainers()).toEqual([]);
+  }
+});
+
+test("cells can't take the rules away, nor can root of their container", async () => {
+  verifies("NET-02", "SEC-01");
+  await using container = await ExecutionContainer.create({ network: "none" });
+  await using client = await ExecutionClient.connect({ port: container.port });
+  const { text } = await client.execute(`
+import subprocess
+print(subprocess.run(["/usr/sbin/nft", "flush", "ruleset"], capture_output=True, text=True).returncode)
+print(subprocess.run(["/usr/sbin/nft", "list", "ruleset"], capture_output=True, text=True).returncode)
+`);
+  expect(text).toBe("1\n1");
+  const exec = await docker.getContainer(container.id).exec({ Cmd: ["/usr/sbin/nft", "flush", "ruleset"], User: "0" });
+  const stream = await exec.start({});
+  stream.resume();
+  await new Promise((resolve) => stream.on("end", resolve));
+  expect((await exec.inspect()).ExitCode).toBe(1);
+});
+
+test("nobody outside reaches what a cell listens on, but the agent", async () => {
+  verifies("NET-02");
+  const listen = `
+import socket
+listener = socket.create_server(("0.0.0.0", 7000))`;
+  for (const [network, outcome] of [
+    ["internet", "reached"],
+    ["public", "TimeoutError"],
+  ] as const) {
+    await using container = await ExecutionContainer.create({ network });
+    await using client = await ExecutionClient.connect({ port: container.port });
+    await client.execute(listen);
+    const networks = (await inspect(container.id))?.NetworkSettings.Networks ?? {};
+    const [address] = Object.values(networks).map(({ IPAddress }) => IPAddress);
+    const attempt = (port: number): Promise<string> =>
+      neighbour(`
+import socket
+try:
+    socket.create_connection(("${address}", ${port}), 2); print("reached")
+except OSError as error:
+    print(type(error).__name__)`);
+    expect(await attempt(7000)).toBe(outcome);
+    expect(await attempt(8888)).toBe("reached");
+  }
+});
+
+test("what a dead owner has left of a helper is removed, and is not listed as a container", async () => {
+  verifies("IMG-03", "CONT-12");
+  const session = "0".repeat(32);
+  const labels = { [SESSION_LABEL]: session, [HELPER_LABEL]: "network", [OWNER_LABEL]: "1@nowhere" };
+  const helper = await docker.createContainer({ Image: DEFAULTS.tag, Labels: labels, Entrypoint: ["/bin/true"] });
+  expect((await listContainers()).map(({ id }) => id)).not.toContain(helper.id);
+  await removeRemains();
+  expect(await inspect(helper.id)).toBeUndefined();
+});
+
+/** What a program prints in another container on the same network. */
+async function neighbour(code: string): Promise<string> {
+  const container = await docker.createContainer({
+    Image: DEFAULTS.tag,
+    Entrypoint: ["/usr/bin/python3", "-c", code],
+    Tty: true,
+  });
+  try {
+    await container.start();
+    await container.wait();
+    return (await container.logs({ stdout: true, follow: false })).toString().trim();
+  } finally {
+    await container.remove({ force: true });
+  }
+}

@@ -1,0 +1,60 @@
+import {
+  DEFAULTS,
+  type DeniedEvent,
+  ExecutionClient,
+  ExecutionContainer,
+  type ExecutionContainerOptions,
+  type NetworkPolicy,
+} from "ipybox";
+import type { Attachment, FakeInternet } from "../fakes/internet.ts";
+import { docker } from "./docker.ts";
+
+/** A container whose way out is a fake internet, with a kernel that was started after it had that. */
+export interface Networked extends AsyncDisposable, Attachment {
+  readonly container: ExecutionContainer;
+  readonly client: ExecutionClient;
+  /** What `onDenied` was called with. */
+  readonly denied: DeniedEvent[];
+  /** Another kernel. */
+  connect(): Promise<ExecutionClient>;
+}
+
+export interface NetworkedOptions extends ExecutionContainerOptions {
+  /** Run as soon as there is a kernel. */
+  readonly firstCell?: string;
+  /** Done before the container is attached. */
+  readonly prepare?: (container: ExecutionContainer) => Promise<unknown>;
+}
+
+export async function openNetworked(
+  internet: FakeInternet,
+  network: NetworkPolicy,
+  { firstCell, prepare, ...options }: NetworkedOptions = {},
+): Promise<Networked> {
+  const denied: DeniedEvent[] = [];
+  const container = await ExecutionContainer.create({ ...options, network, onDenied: (event) => denied.push(event) });
+  try {
+    await prepare?.(container);
+    const attachment = await internet.attach(container.id);
+    const connect = (): Promise<ExecutionClient> => ExecutionClient.connect({ port: container.port });
+    const client = await connect();
+    if (firstCell !== undefined) await client.execute(firstCell);
+    return { ...attachment, container, client, denied, connect, [Symbol.asyncDispose]: () => container.kill() };
+  } catch (error) {
+    await container.kill();
+    throw error;
+  }
+}
+
+/** The resolvers that containers of this machine ask. */
+export async function resolversOfContainers(): Promise<readonly string[]> {
+  const container = await docker.createContainer({ Image: DEFAULTS.tag, Entrypoint: ["/bin/cat", "/etc/resolv.conf"] });
+  try {
+    await container.start();
+    await container.wait();
+    const lines = (await container.logs({ stdout: true, follow: false })).toString("latin1").split("\n");
+    return lines.map((line) => /nameserver\s+(\S+)/.exec(line)?.[1]).filter((address) => address !== undefined);
+  } finally {
+    await container.remove({ force: true });
+  }
+}
