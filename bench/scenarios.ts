@@ -9,6 +9,7 @@ import { forks } from "./scenarios/forks.ts";
 import { hostCalls } from "./scenarios/host-calls.ts";
 import { kernelMemory } from "./scenarios/kernel-memory.ts";
 import { manyKernels } from "./scenarios/many-kernels.ts";
+import { network } from "./scenarios/network.ts";
 import { plot } from "./scenarios/plot.ts";
 import { slowReader } from "./scenarios/slow-reader.ts";
 import { stream } from "./scenarios/stream.ts";
@@ -28,6 +29,7 @@ export const SCENARIOS: readonly Scenario[] = [
   kernelMemory,
   manyKernels,
   plot,
+  network,
   forks,
   files,
   hostCalls,

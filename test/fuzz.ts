@@ -17,8 +17,8 @@ export const FUZZ_TIMEOUT_MS: number = 30_000 + FUZZ.numRuns * 20;
 export function spoiled(good: object): fc.Arbitrary<unknown> {
   const entries = Object.entries(good);
   const spoiledAt = (index: number): fc.Arbitrary<unknown> => {
-    const [name = "", value] = entries[index] ?? [];
-    const deeper = typeof value === "object" && value !== null ? [spoiled(value as object)] : [];
+    const [name, value] = entries[index] as [string, unknown];
+    const deeper = typeof value === "object" && value !== null ? [spoiled(value)] : [];
     return fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constant(undefined), ...deeper).map((part) => {
       if (Array.isArray(good)) return good.with(index, part);
       return { ...good, [name]: part };

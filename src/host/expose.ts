@@ -43,14 +43,14 @@ function compiled(schema: HostSchema | undefined, side: "input" | "output", name
 
 function callableOf(
   name: string,
-  { handler, timeoutMs }: HostFunction,
+  one: HostFunction,
   input: CompiledSchema | undefined,
   output: CompiledSchema | undefined,
 ): HostCallable {
   return {
     kind: "function",
     label: name,
-    timeoutMs,
+    timeoutMs: one.timeoutMs,
     parseInput: (value) => (input === undefined ? value : parseArguments(name, input, value)),
     parseOutput: async (value) => {
       if (output === undefined) return value;
@@ -61,7 +61,7 @@ function callableOf(
         throw new HostCallError("failed", `${name}: the handler's value does not fit its output schema: ${text}`, "TypeError");
       }
     },
-    run: (value, context) => handler(value as never, context),
+    run: (value, context) => one.handler(value, context),
   };
 }
 
@@ -82,7 +82,7 @@ function assertFunction(name: string, one: unknown): asserts one is HostFunction
     throw invalid(`${name}.description`, `must be a string. Given was ${typeof description}`);
   }
   if (timeoutMs !== undefined && !(typeof timeoutMs === "number" && timeoutMs >= 1)) {
-    throw invalid(`${name}.timeoutMs`, `must be 1 or more milliseconds. Given was ${String(timeoutMs)}`);
+    throw invalid(`${name}.timeoutMs`, `must be 1 or more milliseconds. Given was ${JSON.stringify(timeoutMs)}`);
   }
 }
 

@@ -130,7 +130,7 @@ export class HostCalls {
 
   #reply(execution: number, number: number, content: HostCallContent): void {
     const head = { type: "host_call_reply", execution, number } as const;
-    let frame = encodeRequest({ ...head, ...content } as HostCallReply);
+    let frame = encodeRequest({ ...head, ...content });
     if (frame.length > MAX_REQUEST_BYTES) {
       const text = `the value has ${frame.length} bytes; at most ${MAX_REQUEST_BYTES} can be sent`;
       frame = encodeRequest({ ...head, error: errorOf(new HostCallError("failed", text, "RangeError")) });
@@ -163,7 +163,8 @@ function errorOf({ kind, errorName, message }: HostCallError): Extract<HostCallR
 async function inTime(callable: HostCallable, input: unknown, context: HostCallContext): Promise<unknown> {
   const { timeoutMs, label } = callable;
   const run = async (limited: HostCallContext): Promise<unknown> => callable.parseOutput(await callable.run(input, limited));
-  if (timeoutMs === undefined) return run(context);
+  // Longer than about 25 days is more than a timer takes, and as good as never.
+  if (timeoutMs === undefined || timeoutMs >= 2 ** 31) return run(context);
   const expired = new AbortController();
   const timer = setTimeout(() => {
     expired.abort(new HostCallError("timeout", `${label} has not answered within ${timeoutMs} ms (timeoutMs)`, "TimeoutError"));

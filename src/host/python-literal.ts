@@ -31,7 +31,7 @@ export function pythonLiteral(value: unknown): string {
   if (typeof value === "bigint") return String(value);
   if (typeof value === "string") return pythonString(value);
   if (Array.isArray(value)) return `[${value.map(pythonLiteral).join(", ")}]`;
-  const entries = Object.entries(value as object).map(([key, item]) => `${pythonString(key)}: ${pythonLiteral(item)}`);
+  const entries = Object.entries(value).map(([key, item]) => `${pythonString(key)}: ${pythonLiteral(item)}`);
   return `{${entries.join(", ")}}`;
 }
 

@@ -60,9 +60,17 @@ function resolve(reference: string, root: JsonSchema): unknown {
     .split("/")
     .slice(1)
     .reduce<unknown>((value, key) => {
-      const property = decodeURIComponent(key).replace(/~1/g, "/").replace(/~0/g, "~");
+      const property = decoded(key).replace(/~1/g, "/").replace(/~0/g, "~");
       return typeof value === "object" && value !== null && Object.hasOwn(value, property)
         ? (value as JsonSchema)[property]
         : undefined;
     }, root);
+}
+
+function decoded(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
+  }
 }

@@ -19,7 +19,7 @@ export type SchemaSide = "input" | "output";
 export async function compileSchema(schema: HostSchema, side: SchemaSide, where: string): Promise<CompiledSchema> {
   if (isZod(schema)) return compileZod(schema, side, where);
   const isSchema = typeof schema === "object" && schema !== null && !("_def" in schema) && !Array.isArray(schema);
-  if (isSchema) return compileJsonSchema(schema as JsonSchema, where);
+  if (isSchema) return compileJsonSchema(schema, where);
   throw invalidSchema(where, "must be a schema of zod 4, or a JSON Schema");
 }
 
@@ -48,8 +48,9 @@ function compileZod(schema: ZodSchema, side: SchemaSide, where: string): Compile
 
 async function compileJsonSchema(json: JsonSchema, where: string): Promise<CompiledSchema> {
   const { Ajv2020 } = await import("ajv/dist/2020.js");
-  // The dialect is not insisted on: what older drafts have beside is the same, or is not checked.
-  const { $schema: _, ...schema } = json;
+  // The dialect is not insisted on: what older drafts have beside is the same, or is not checked. Ajv's own `$async`
+  // would give a promise where an answer is expected.
+  const { $schema: _, $async: __, ...schema } = json;
   const ajv = new Ajv2020({ strict: false, useDefaults: true, validateFormats: false, allErrors: false });
   let validate: ReturnType<typeof ajv.compile>;
   try {
@@ -60,7 +61,7 @@ async function compileJsonSchema(json: JsonSchema, where: string): Promise<Compi
   return {
     json,
     parse: async (value) => {
-      if (await validate(value)) return value;
+      if (validate(value)) return value;
       const [error] = validate.errors ?? [];
       const path = (error?.instancePath ?? "")
         .split("/")

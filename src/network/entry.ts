@@ -25,7 +25,8 @@ export function parseEntry(text: string): Entry {
   const { host, prefix, port } = parts(text);
   const address = parseAddress(host);
   if (address !== undefined) return { kind: "range", range: readRange(address, prefix), port };
-  if (prefix !== undefined) throw wrong(/^[\d.]*$/.test(host) ? "has no address before its /" : "has a path, or a / behind a name");
+  if (prefix !== undefined)
+    throw wrong(/^[\d.]*$/.test(host) ? "has no address before its /" : "has a path, or a / behind a name");
   return { kind: "name", ...readName(host), port };
 }
 
@@ -45,7 +46,7 @@ interface Parts {
 
 function parts(text: string): Parts {
   if (text === "") throw wrong("is empty");
-  if (/[\x00-\x20\x7f]/.test(text)) throw wrong("has a space or a control character in it");
+  if (/[\s\p{Cc}]/u.test(text)) throw wrong("has a space or a control character in it");
   if (text.includes("://")) throw wrong("is a URL, of which only the host and the port are meant");
   if (text.includes("%")) throw wrong("has a % in it, as zones and encoded characters do");
   if (text.includes("@")) throw wrong("has an @ in it");
@@ -53,7 +54,9 @@ function parts(text: string): Parts {
     // [v6], [v6/32] or [v6]/32
     /^\[(?<host>[^\]/]*)(?:\/(?<inner>[^\]]*))?\](?:\/(?<outer>[^:]*))?(?::(?<port>.*))?$/.exec(text)?.groups ??
     // IPv6 without brackets has no port
-    (parseAddress(text.replace(/\/.*/s, ""))?.family === 6 ? /^(?<host>[^/]*)(?:\/(?<inner>.*))?$/s.exec(text)?.groups : undefined) ??
+    (parseAddress(text.replace(/\/.*/s, ""))?.family === 6
+      ? /^(?<host>[^/]*)(?:\/(?<inner>.*))?$/s.exec(text)?.groups
+      : undefined) ??
     /^(?<host>[^:[\]/]*)(?:\/(?<inner>[^:]*))?(?::(?<port>.*))?$/s.exec(text)?.groups;
   if (found === undefined) throw wrong("can't be read; IPv6 with a port needs brackets");
   const { host = "", inner, outer, port } = found;

@@ -2,9 +2,7 @@ import { domainToASCII } from "node:url";
 import { type Address, parseAddress } from "./address.ts";
 
 /** What a connection is to be made to. */
-export type Host =
-  | { readonly kind: "name"; readonly name: string }
-  | { readonly kind: "address"; readonly address: Address };
+export type Host = { readonly kind: "name"; readonly name: string } | { readonly kind: "address"; readonly address: Address };
 
 export interface Authority {
   readonly host: Host;
@@ -28,7 +26,7 @@ export function canonicalName(text: string): string | undefined {
 /** As `canonicalName`, of a name that a person has written: letters beyond ASCII become punycode. */
 export function canonicalWrittenName(text: string): string | undefined {
   if (/^[\x21-\x7e]*$/.test(text)) return canonicalName(text);
-  return /[\x00-\x20\x7f%/:@?#\\]/.test(text) ? undefined : canonicalName(domainToASCII(text));
+  return /[\s\p{Cc}%/:@?#\\]/u.test(text) ? undefined : canonicalName(domainToASCII(text));
 }
 
 /** Reads `name`, `1.2.3.4` or `[2001:db8::1]`. */

@@ -36,7 +36,8 @@ export class Judge {
   asked(host: Host, port: number): Verdict {
     if (host.kind === "address") return this.address(host.address, port);
     const { kind } = this.#policy;
-    if (host.name === "localhost" || host.name.endsWith(".localhost")) return denied("loopback", "localhost is the sandbox itself");
+    if (host.name === "localhost" || host.name.endsWith(".localhost"))
+      return denied("loopback", "localhost is the sandbox itself");
     if (kind === "internet" || kind === "public") return ALLOWED;
     if (kind === "none") return denied("none", 'the policy is "none"');
     if (this.#lists(host.name, port)) return ALLOWED;
@@ -58,7 +59,9 @@ export class Judge {
     const address = unmapped(given);
     if (this.#policy.kind === "allow" && this.#includes(address, port)) return ALLOWED;
     const verdict = this.#policy.kind === "none" ? this.address(address, port) : this.#general(address);
-    return verdict.allowed ? verdict : { ...verdict, reason: `${name} resolves to an address that can't be reached: ${verdict.reason}` };
+    return verdict.allowed
+      ? verdict
+      : { ...verdict, reason: `${name} resolves to an address that can't be reached: ${verdict.reason}` };
   }
 
   #general(address: Address): Verdict {

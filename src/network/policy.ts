@@ -13,8 +13,7 @@ export type NetworkPolicy = "internet" | "public" | "none" | { readonly allow: r
 
 /** A policy whose entries have been read. */
 export type Policy =
-  | { readonly kind: "internet" | "public" | "none" }
-  | { readonly kind: "allow"; readonly entries: readonly Entry[] };
+  { readonly kind: "internet" | "public" | "none" } | { readonly kind: "allow"; readonly entries: readonly Entry[] };
 
 /** No list is longer. */
 export const MAX_ENTRIES = 16_384;

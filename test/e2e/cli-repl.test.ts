@@ -124,11 +124,11 @@ describe("ipybox repl in a terminal", () => {
     verifies("CLI-01", "OUT-04");
     const terminal = await startTerminal();
     await terminal.shows("In [1]: ");
-    terminal.type("for i in range(300): print('line', i)\rinput('Wh' + 'at? ')\r\r");
+    terminal.type("[print('line', i) for i in range(300)]; input('Wh' + 'at? ')\r");
     await terminal.shows("line 299\r\n");
     await terminal.shows("What? ");
     terminal.type("this\r");
-    await terminal.shows("Out[2]: 'this'");
+    await terminal.shows("Out[1]: 'this'");
     terminal.type("\u0004");
     expect((await terminal.finished).status).toBe(0);
   });

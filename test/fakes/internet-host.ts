@@ -116,7 +116,7 @@ function answer(question: Buffer): Buffer {
   const labels: string[] = [];
   let at = 12;
   while ((question[at] ?? 0) > 0) {
-    const length = question[at] as number;
+    const length = question[at] ?? 0;
     labels.push(question.toString("latin1", at + 1, at + 1 + length));
     at += 1 + length;
   }

@@ -112,7 +112,10 @@ export class FakeInternet implements AsyncDisposable {
     await outside("route", "add", own, "dev", outer);
     await outside("-6", "route", "add", own6, "dev", outer);
     // Nobody has to ask for the other's address: each packet that is counted is a cell's.
-    for (const [gateway, family] of [[GATEWAY, "-4"], [GATEWAY6, "-6"]] as const) {
+    for (const [gateway, family] of [
+      [GATEWAY, "-4"],
+      [GATEWAY6, "-6"],
+    ] as const) {
       await inside("ip", family, "neigh", "replace", gateway, "lladdr", MAC.gateway, "dev", inner, "nud", "permanent");
       await inside("ip", family, "route", "replace", gateway, "dev", inner);
       await inside("ip", family, "route", "replace", "default", "via", gateway, "dev", inner);
@@ -152,7 +155,9 @@ export class FakeInternet implements AsyncDisposable {
       if (said.kind === undefined) this.#onLine?.();
       else this.reached.push(said as Reached);
     });
-    const failed = new Promise<never>((_, reject) => host.once("exit", (status) => reject(new Error(`the hosts ended with ${status}`))));
+    const failed = new Promise<never>((_, reject) =>
+      host.once("exit", (status) => reject(new Error(`the hosts ended with ${status}`))),
+    );
     failed.catch(() => undefined);
     await Promise.race([ready, failed]);
   }

@@ -379,6 +379,9 @@ describe("hostile schemas", () => {
     "x: __import__('os')._exit(9)",
   ];
 
+  /** What validators of JSON Schema take for the name of a property. */
+  const names = evil.filter((text) => !/\p{Surrogate}/u.test(text));
+
   it("inject no code: descriptions, names, defaults, choices and whatever else a schema holds", async () => {
     verifies("HOST-01");
     await using client = await sandbox.connect();
@@ -387,9 +390,11 @@ describe("hostile schemas", () => {
       type: "object",
       description: evil[0],
       properties: Object.fromEntries<unknown>([
-        ...evil.map((text) => [text, { type: ["string", "null"], description: text, default: text, title: text }] as const),
+        ...names.map(
+          (text, index) => [text, { type: ["string", "null"], description: evil[index], default: text, title: text }] as const,
+        ),
         ["choice", { enum: evil, description: evil.join("\n") }],
-        ["typed", { $ref: "#/$defs/x", default: { [evil[0] as string]: [evil[1], 1.5, true, null, 0, 1e300] } }],
+        ["typed", { $ref: "#/$defs/x", default: { [evil[0] ?? ""]: [evil[1], 1.5, true, null, 0, 1e300] } }],
       ]),
       $defs: { x: { anyOf: [{ type: "array", items: { $ref: "#/$defs/x" } }, { const: evil[1] }, { type: "object" }] } },
     };
@@ -405,11 +410,11 @@ describe("hostile schemas", () => {
         "for f in fs: f(); inspect.getsource(f); inspect.signature(f); inspect.getdoc(f)\n" +
         "print(len(inspect.signature(fs[0]).parameters))",
     );
-    expect(text).toBe(String(evil.length + 2));
+    expect(text).toBe(String(names.length + 2));
     expect(seen).toHaveLength(evil.length);
     for (const value of seen as Readonly<Record<string, unknown>>[]) {
-      for (const name of evil) expect(Object.hasOwn(value, name) && value[name]).toBe(name);
-      expect(value["typed"]).toEqual({ [evil[0] as string]: [evil[1], 1.5, true, null, 0, 1e300] });
+      for (const name of names) expect(Object.hasOwn(value, name) && value[name]).toBe(name);
+      expect(value["typed"]).toEqual({ [evil[0] ?? ""]: [evil[1], 1.5, true, null, 0, 1e300] });
     }
     expect((await client.execute("print(ascii(host.f0.__doc__.splitlines()[0]))")).text).toBe(`'${evil[0]}'`);
   });

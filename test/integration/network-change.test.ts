@@ -43,7 +43,8 @@ describe.skipIf(obstacle !== undefined)("a change of the policy", () => {
     await internet?.[Symbol.asyncDispose]();
   });
 
-  const run = async (box: Networked, code: string): Promise<readonly string[]> => ((await box.client.execute(code)).text ?? "").split("\n");
+  const run = async (box: Networked, code: string): Promise<readonly string[]> =>
+    ((await box.client.execute(code)).text ?? "").split("\n");
 
   test("cuts the connections that it denies, and leaves the others", async () => {
     verifies("NET-08");
@@ -141,11 +142,14 @@ print(urllib.request.urlopen("http://files.example.org/", timeout=5).read().deco
     expect(error.message).toContain('"exa mple.org"');
   });
 
-  test("whose helper is killed over and over lets nothing out, and the policy before holds on", { timeout: 120_000 }, async () => {
-    verifies("NET-02", "NET-08");
-    await using box = await openNetworked(internet, { allow: ["10.99.0.0/16"] });
-    const cell = box.client.submit(
-      `${PRELUDE}
+  test(
+    "whose helper is killed over and over lets nothing out, and the policy before holds on",
+    { timeout: 120_000 },
+    async () => {
+      verifies("NET-02", "NET-08");
+      await using box = await openNetworked(internet, { allow: ["10.99.0.0/16"] });
+      const cell = box.client.submit(
+        `${PRELUDE}
 stop = time.monotonic() + 60
 while time.monotonic() < stop and not os.path.exists("/tmp/stop"):
     try: udp("${ADDRESSES.private}", 99)
@@ -153,28 +157,36 @@ while time.monotonic() < stop and not os.path.exists("/tmp/stop"):
     try: tcp("${ADDRESSES.private}")
     except OSError: pass
 `,
-      { timeoutMs: 90_000 },
-    );
-    let killed = 0;
-    for (let round = 0; round < 6; round += 1) {
-      const change = box.container.setNetwork({ allow: [`10.${round}.0.0/16`] }).then(
-        () => undefined,
-        (error: unknown) => error as IpyboxError,
+        { timeoutMs: 90_000 },
       );
-      let found: readonly string[] = [];
-      await eventually(async () => (found = await containersWith(`${HELPER_LABEL}=network`)).length > 0);
-      await Promise.all(found.map((id) => docker.getContainer(id).remove({ force: true }).catch(() => undefined)));
-      const error = await change;
-      if (error !== undefined) {
-        killed += 1;
-        expect(["network_failed", "engine_failed"]).toContain(error.code);
+      let killed = 0;
+      for (let round = 0; round < 6; round += 1) {
+        const change = box.container.setNetwork({ allow: [`10.${round}.0.0/16`] }).then(
+          () => undefined,
+          (error: unknown) => error as IpyboxError,
+        );
+        let found: readonly string[] = [];
+        await eventually(async () => (found = await containersWith(`${HELPER_LABEL}=network`)).length > 0);
+        await Promise.all(
+          found.map((id) =>
+            docker
+              .getContainer(id)
+              .remove({ force: true })
+              .catch(() => undefined),
+          ),
+        );
+        const error = await change;
+        if (error !== undefined) {
+          killed += 1;
+          expect(["network_failed", "engine_failed"]).toContain(error.code);
+        }
       }
-    }
-    expect(killed).toBeGreaterThan(0);
-    await using other = await box.connect();
-    await other.execute('open("/tmp/stop", "w").close()');
-    await cell.result();
-    expect(await box.packets()).toBe(0);
-    expect(await containersWith(`${HELPER_LABEL}=network`)).toEqual([]);
-  });
+      expect(killed).toBeGreaterThan(0);
+      await using other = await box.connect();
+      await other.execute('open("/tmp/stop", "w").close()');
+      await cell.result();
+      expect(await box.packets()).toBe(0);
+      expect(await containersWith(`${HELPER_LABEL}=network`)).toEqual([]);
+    },
+  );
 });

@@ -63,7 +63,10 @@ export const PROBES: readonly Probe[] = [
   { id: "ping", code: `ping("${own}")` },
   { id: "ping of a metadata service", code: `ping("${metadata}")` },
   { id: "ping over IPv6", code: `ping("${ADDRESSES.private6}")` },
-  { id: "a mapped address over a datagram", code: `s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.sendto(b"x", ("::ffff:${own}", 99))` },
+  {
+    id: "a mapped address over a datagram",
+    code: `s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.sendto(b"x", ("::ffff:${own}", 99))`,
+  },
   { id: "a question over TCP to somebody's resolver", code: `tcp("${own}", 53, b"\\0\\x20" + question("leak.example"))` },
   { id: "a question to somebody's resolver", code: `udp("${own}", 53, question("leak.example"))` },
   { id: "DNS over TLS", code: `tcp("${own}", 853)` },
@@ -81,7 +84,10 @@ if pid == 0:
 os.waitpid(pid, 0)`,
   },
   { id: "a program", code: `subprocess.run(["curl", "-s", "-m", "3", "--noproxy", "*", "http://${own}/"], check=False)` },
-  { id: "another Python", code: `subprocess.run([sys.executable, "-c", "import socket; socket.create_connection(('${own}', 80), 3)"], check=False)` },
+  {
+    id: "another Python",
+    code: `subprocess.run([sys.executable, "-c", "import socket; socket.create_connection(('${own}', 80), 3)"], check=False)`,
+  },
   { id: "a thread", code: `t = threading.Thread(target=lambda: udp("${own}", 99)); t.start(); t.join()` },
   {
     id: "a socket bound to a port below 1024",
@@ -135,10 +141,21 @@ s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 s.sendto(b"x", ("255.255.255.255", 99))`,
   },
   { id: "TCP fast open", code: `s = socket.socket(); s.sendto(b"leak", 0x20000000, ("${own}", 80))` },
-  { id: "a connection of several paths", code: `s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262); s.settimeout(3); s.connect(("${own}", 80))` },
+  {
+    id: "a connection of several paths",
+    code: `s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262); s.settimeout(3); s.connect(("${own}", 80))`,
+  },
   { id: "UDP-Lite", code: `s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 136); s.sendto(b"x", ("${own}", 99))` },
-  { id: "a raw socket", neverOut: true, code: `s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1); s.sendto(bytes(8), ("${own}", 0))` },
-  { id: "a packet socket", neverOut: true, code: `s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((socket.if_nameindex()[-1][1], 0)); s.send(bytes(60))` },
+  {
+    id: "a raw socket",
+    neverOut: true,
+    code: `s = socket.socket(socket.AF_INET, socket.SOCK_RAW, 1); s.sendto(bytes(8), ("${own}", 0))`,
+  },
+  {
+    id: "a packet socket",
+    neverOut: true,
+    code: `s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW); s.bind((socket.if_nameindex()[-1][1], 0)); s.send(bytes(60))`,
+  },
 ];
 
 /** Code that runs a probe and tells how it went. */

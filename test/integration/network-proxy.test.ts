@@ -68,7 +68,14 @@ describe.skipIf(obstacle !== undefined)("with a list of names, by way of the pro
 
   beforeAll(async () => {
     internet = await FakeInternet.start(await resolversOfContainers(), NAMES);
-    const everywhere = [...NAMES, "example.org", "sub.example.org", "evil-sub.example.org", "files.example.org.evil.example", "xn--bcher-kva.example"];
+    const everywhere = [
+      ...NAMES,
+      "example.org",
+      "sub.example.org",
+      "evil-sub.example.org",
+      "files.example.org.evil.example",
+      "xn--bcher-kva.example",
+    ];
     await internet.setZone({
       ...Object.fromEntries(everywhere.map((name) => [name, [[ADDRESSES.public]]])),
       "rebound.example.org": [[ADDRESSES.metadata, ADDRESSES.private, ADDRESSES.metadata6, "::1", "127.0.0.1"]],
@@ -88,7 +95,11 @@ describe.skipIf(obstacle !== undefined)("with a list of names, by way of the pro
   });
 
   const run = async (code: string): Promise<readonly string[]> => ((await box.client.execute(code)).text ?? "").split("\n");
-  const received = (): readonly string[] => internet.since(from).filter(({ kind }) => kind !== "dns").map(({ kind, to, port }) => `${kind} ${to}:${port}`);
+  const received = (): readonly string[] =>
+    internet
+      .since(from)
+      .filter(({ kind }) => kind !== "dns")
+      .map(({ kind, to, port }) => `${kind} ${to}:${port}`);
 
   test("urllib, requests as pip has it, and curl reach what is listed without set-up", async () => {
     verifies("NET-04", "NET-05");
@@ -164,7 +175,11 @@ print(repr(say(b"\\5\\1\\0" + b"\\5\\1\\0\\3\\x11files.example.org" + struct.pac
 
   test("a name that resolves to addresses that are not public is refused, unless they are listed", async () => {
     verifies("NET-06");
-    expect(await run(`print(fetch("http://rebound.example.org/")); print(fetch("http://listed.example.org/")); print(fetch("http://listed.example.org:8080/"))`)).toEqual([
+    expect(
+      await run(
+        `print(fetch("http://rebound.example.org/")); print(fetch("http://listed.example.org/")); print(fetch("http://listed.example.org:8080/"))`,
+      ),
+    ).toEqual([
       expect.stringMatching(/^403 ipybox: rebound\.example\.org resolves to an address that can't be reached: /),
       "hello from the internet",
       expect.stringMatching(/^403 /),
@@ -188,29 +203,69 @@ print(fetch("${to("http://a.sub.example.org/")}"))
 print(fetch("${to("http://other.example.org/")}"))
 print(fetch("${to(`http://${ADDRESSES.metadata}/`)}"))
 `),
-    ).toEqual(["hello from the internet", "403 ipybox: other.example.org:80 is not on the allow-list", expect.stringMatching(/^403 /)]);
+    ).toEqual([
+      "hello from the internet",
+      "403 ipybox: other.example.org:80 is not on the allow-list",
+      expect.stringMatching(/^403 /),
+    ]);
   });
 
   const tunnelled = "CONNECT files.example.org:80 HTTP/1.1\\r\\nHost: files.example.org:80\\r\\n\\r\\n";
   const head = (host: string): string => `Host: ${host}\\r\\n`;
   test.each([
     ["origin form", `GET / HTTP/1.1\\r\\n${head("files.example.org")}\\r\\n`, "400"],
-    ["two Host headers", `GET http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}${head("other.example.org")}\\r\\n`, "400"],
+    [
+      "two Host headers",
+      `GET http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}${head("other.example.org")}\\r\\n`,
+      "400",
+    ],
     ["another Host than in the URL", `GET http://files.example.org/ HTTP/1.1\\r\\n${head("other.example.org")}\\r\\n`, "403"],
-    ["another port than in the URL", `GET http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org:8080")}\\r\\n`, "403"],
+    [
+      "another port than in the URL",
+      `GET http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org:8080")}\\r\\n`,
+      "403",
+    ],
     ["no Host header", "GET http://files.example.org/ HTTP/1.1\\r\\n\\r\\n", "400"],
-    ["credentials before the host", `GET http://files.example.org@other.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}\\r\\n`, "400"],
+    [
+      "credentials before the host",
+      `GET http://files.example.org@other.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}\\r\\n`,
+      "400",
+    ],
     ["NUL in a name", `GET http://files.example.org\\0.evil.example/ HTTP/1.1\\r\\n${head("files.example.org")}\\r\\n`, "400"],
-    ["an encoded NUL in a name", `GET http://files.example.org%00.evil.example/ HTTP/1.1\\r\\n${head("files.example.org")}\\r\\n`, "400"],
+    [
+      "an encoded NUL in a name",
+      `GET http://files.example.org%00.evil.example/ HTTP/1.1\\r\\n${head("files.example.org")}\\r\\n`,
+      "400",
+    ],
     ["a decimal address", `GET http://2852039166/ HTTP/1.1\\r\\n${head("2852039166")}\\r\\n`, "400"],
     ["a hexadecimal address", `GET http://0xa9.0xfe.0xa9.0xfe/ HTTP/1.1\\r\\n${head("0xa9.0xfe.0xa9.0xfe")}\\r\\n`, "400"],
     ["an octal address", `GET http://0251.0376.0251.0376/ HTTP/1.1\\r\\n${head("x")}\\r\\n`, "400"],
     ["a mapped address", `GET http://[::ffff:169.254.169.254]/ HTTP/1.1\\r\\n${head("[::ffff:169.254.169.254]")}\\r\\n`, "403"],
-    ["a backslash", `GET http://files.example.org\\\\@other.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}\\r\\n`, "400"],
-    ["two lengths", `POST http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}Content-Length: 4\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n`, "400"],
-    ["a length twice", `POST http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}Content-Length: 0\\r\\nContent-Length: 4\\r\\n\\r\\nGET `, "400"],
-    ["an encoding that only looks like chunked", `POST http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}Transfer-Encoding: xchunked\\r\\n\\r\\n0\\r\\n\\r\\n`, "400"],
-    ["an upgrade to HTTP/2", `GET http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}Connection: Upgrade, HTTP2-Settings\\r\\nUpgrade: h2c\\r\\nHTTP2-Settings: AAA\\r\\n\\r\\n`, "400"],
+    [
+      "a backslash",
+      `GET http://files.example.org\\\\@other.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}\\r\\n`,
+      "400",
+    ],
+    [
+      "two lengths",
+      `POST http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}Content-Length: 4\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n0\\r\\n\\r\\n`,
+      "400",
+    ],
+    [
+      "a length twice",
+      `POST http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}Content-Length: 0\\r\\nContent-Length: 4\\r\\n\\r\\nGET `,
+      "400",
+    ],
+    [
+      "an encoding that only looks like chunked",
+      `POST http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}Transfer-Encoding: xchunked\\r\\n\\r\\n0\\r\\n\\r\\n`,
+      "400",
+    ],
+    [
+      "an upgrade to HTTP/2",
+      `GET http://files.example.org/ HTTP/1.1\\r\\n${head("files.example.org")}Connection: Upgrade, HTTP2-Settings\\r\\nUpgrade: h2c\\r\\nHTTP2-Settings: AAA\\r\\n\\r\\n`,
+      "400",
+    ],
     ["a CONNECT with another Host", `CONNECT files.example.org:443 HTTP/1.1\\r\\n${head("other.example.org:443")}\\r\\n`, "403"],
     ["a CONNECT without a port", "CONNECT files.example.org HTTP/1.1\\r\\nHost: files.example.org\\r\\n\\r\\n", "400"],
     ["nonsense", "\\1\\2\\3\\r\\n\\r\\n", "400"],
@@ -322,7 +377,8 @@ print(attempt("files.example.org"), attempt("files.example.org", 2), attempt("ot
 
   test("a WebSocket and what speaks first pass", async () => {
     verifies("NET-04");
-    const upgrade = "GET /chat HTTP/1.1\\r\\nHost: files.example.org\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n\\r\\n";
+    const upgrade =
+      "GET /chat HTTP/1.1\\r\\nHost: files.example.org\\r\\nConnection: Upgrade\\r\\nUpgrade: websocket\\r\\n\\r\\n";
     expect(
       await run(`
 answer = say("${tunnelled}", "${upgrade}")

@@ -91,7 +91,8 @@ listener = socket.create_server(("0.0.0.0", 7000))`;
     await client.execute(listen);
     const networks = (await inspect(container.id))?.NetworkSettings.Networks ?? {};
     const [address] = Object.values(networks).map(({ IPAddress }) => IPAddress);
-    const attempt = (port: number): Promise<string> => neighbour(`
+    const attempt = (port: number): Promise<string> =>
+      neighbour(`
 import socket
 try:
     socket.create_connection(("${address}", ${port}), 2); print("reached")
@@ -114,7 +115,11 @@ test("what a dead owner has left of a helper is removed, and is not listed as a 
 
 /** What a program prints in another container on the same network. */
 async function neighbour(code: string): Promise<string> {
-  const container = await docker.createContainer({ Image: DEFAULTS.tag, Entrypoint: ["/usr/bin/python3", "-c", code], Tty: true });
+  const container = await docker.createContainer({
+    Image: DEFAULTS.tag,
+    Entrypoint: ["/usr/bin/python3", "-c", code],
+    Tty: true,
+  });
   try {
     await container.start();
     await container.wait();

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { NetworkPolicy } from "ipybox";
+import type { ExecutionContainer, NetworkPolicy } from "ipybox";
 import { ADDRESSES, FakeInternet, internetObstacle } from "../fakes/internet.ts";
 import { verifies } from "../requirements.ts";
+import { docker } from "./docker.ts";
 import { PRELUDE, PROBES, probeCode } from "./network-probes.ts";
 import { type Networked, openNetworked, resolversOfContainers } from "./networked.ts";
 import { eventually } from "./sandbox.ts";
@@ -44,7 +45,9 @@ describe.skipIf(obstacle !== undefined)("with an internet of its own", () => {
     const expected = PROBES.filter(({ neverOut }) => neverOut !== true).map(({ id }) => id);
     expect(expected.filter((id) => outcomes.get(id)?.packets === 0)).toEqual([]);
     expect(box.denied).toEqual([]);
-    const { text } = await box.client.execute(`${PRELUDE}\nprint(socket.getaddrinfo("files.example.org", 80, socket.AF_INET)[0][4][0])`);
+    const { text } = await box.client.execute(
+      `${PRELUDE}\nprint(socket.getaddrinfo("files.example.org", 80, socket.AF_INET)[0][4][0])`,
+    );
     expect(text).toBe(ADDRESSES.public);
   });
 
@@ -117,7 +120,8 @@ except ConnectionRefusedError:
 print(denied)
 `);
     expect(text).toBe("1001");
-    const told = (): number => box.denied.filter(({ protocol }) => protocol === "dns" || protocol === "other").reduce((sum, one) => sum + one.count, 0);
+    const told = (): number =>
+      box.denied.filter(({ protocol }) => protocol === "dns" || protocol === "other").reduce((sum, one) => sum + one.count, 0);
     await eventually(() => told() >= 1_000);
     const failed = await box.client.execute(`
 for name in ("secret.leak.example", "files.example.org"):
@@ -135,7 +139,13 @@ for name in ("secret.leak.example", "files.example.org"):
 
   test("addresses, ranges and ports that are listed are reached directly", async () => {
     verifies("NET-02", "NET-05", "NET-06");
-    const allow = [`${ADDRESSES.private}/32:5432`, "192.168.177.0/24", `[${ADDRESSES.private6}]:5433`, "fd00:ec2::/32", ADDRESSES.metadata];
+    const allow = [
+      `${ADDRESSES.private}/32:5432`,
+      "192.168.177.0/24",
+      `[${ADDRESSES.private6}]:5433`,
+      "fd00:ec2::/32",
+      ADDRESSES.metadata,
+    ];
     await using box = await openNetworked(internet, { allow });
     const { text } = await box.client.execute(`${PRELUDE}
 def attempt(name, run):
@@ -187,7 +197,8 @@ for i in range(500):
     try: udp("${ADDRESSES.private}", 99)
     except OSError: pass
 `);
-    const udpCount = (): number => box.denied.filter(({ protocol }) => protocol === "udp").reduce((sum, { count }) => sum + count, 0);
+    const udpCount = (): number =>
+      box.denied.filter(({ protocol }) => protocol === "udp").reduce((sum, { count }) => sum + count, 0);
     await eventually(() => udpCount() >= 500);
     expect(udpCount()).toBe(500);
     expect(box.denied.filter(({ protocol }) => protocol !== "udp")).toEqual([
@@ -207,7 +218,13 @@ for i in range(500):
         reason: "fd77::10 is in fc00::/7 (private use; also clouds' metadata)",
         count: 1,
       },
-      { host: ADDRESSES.lan, protocol: "icmp", rule: "192.168.0.0/16", reason: "192.168.177.10 is in 192.168.0.0/16 (private use)", count: 1 },
+      {
+        host: ADDRESSES.lan,
+        protocol: "icmp",
+        rule: "192.168.0.0/16",
+        reason: "192.168.177.10 is in 192.168.0.0/16 (private use)",
+        count: 1,
+      },
     ]);
   });
 
@@ -254,10 +271,50 @@ print(sent)
     expect(internet.reached.filter(({ to }) => to === "leak.example")).toEqual([]);
   });
 
+  test("Docker's own resolver is no way out, on none of its ports", async () => {
+    verifies("NET-02", "NET-06");
+    const name = `ipybox-test-${process.pid}`;
+    const network = await docker.createNetwork({ Name: name });
+    try {
+      const ask = async (policy: NetworkPolicy): Promise<{ readonly text: string | null; readonly leaked: number }> => {
+        const prepare = ({ id }: ExecutionContainer): Promise<unknown> => network.connect({ Container: id });
+        await using box = await openNetworked(internet, policy, { prepare });
+        const from = internet.reached.length;
+        const { text } = await box.client.execute(`${PRELUDE}
+ports = {("udp", 53), ("tcp", 53)}
+for protocol in ("udp", "tcp"):
+    with open(f"/proc/net/{protocol}") as file:
+        ports |= {(protocol, int(line.split()[1].split(":")[1], 16)) for line in list(file)[1:] if line.split()[1].startswith("0B00007F")}
+answered = 0
+asked = question("leak.example")
+for protocol, port in sorted(ports):
+    try:
+        udp("127.0.0.11", port, asked) if protocol == "udp" else tcp("127.0.0.11", port, struct.pack("!H", len(asked)) + asked)
+        answered += 1
+    except OSError:
+        pass
+print(len(ports), answered)`);
+        return { text, leaked: internet.since(from, "dns").filter(({ to }) => to === "leak.example").length };
+      };
+      const open = await ask("internet");
+      expect(open.text).toMatch(/^4 [1-4]$/);
+      expect(open.leaked).toBeGreaterThan(0);
+      for (const policy of ["none", { allow: ["files.example.org"] }] as const) {
+        expect(await ask(policy)).toEqual({ text: "4 0", leaked: 0 });
+      }
+      // Here the agent passes questions on, from its own port.
+      expect((await ask("public")).text).toBe("4 2");
+    } finally {
+      await network.remove();
+    }
+  });
+
   test(`no packet gets out at any of ${STARTS} starts`, { timeout: STARTS * 20_000 }, async () => {
     verifies("NET-02");
     for (let start = 0; start < STARTS; start += 1) {
-      await using box = await openNetworked(internet, start % 2 === 0 ? "none" : { allow: ["files.example.org"] }, { firstCell: probeAtOnce });
+      await using box = await openNetworked(internet, start % 2 === 0 ? "none" : { allow: ["files.example.org"] }, {
+        firstCell: probeAtOnce,
+      });
       expect(await box.packets()).toBe(0);
     }
   });

@@ -22,16 +22,19 @@ export interface Networked extends AsyncDisposable, Attachment {
 export interface NetworkedOptions extends ExecutionContainerOptions {
   /** Run as soon as there is a kernel. */
   readonly firstCell?: string;
+  /** Done before the container is attached. */
+  readonly prepare?: (container: ExecutionContainer) => Promise<unknown>;
 }
 
 export async function openNetworked(
   internet: FakeInternet,
   network: NetworkPolicy,
-  { firstCell, ...options }: NetworkedOptions = {},
+  { firstCell, prepare, ...options }: NetworkedOptions = {},
 ): Promise<Networked> {
   const denied: DeniedEvent[] = [];
   const container = await ExecutionContainer.create({ ...options, network, onDenied: (event) => denied.push(event) });
   try {
+    await prepare?.(container);
     const attachment = await internet.attach(container.id);
     const connect = (): Promise<ExecutionClient> => ExecutionClient.connect({ port: container.port });
     const client = await connect();

@@ -42,6 +42,8 @@ test("ipybox --help", () => {
       build [options]                 Build an image for containers
       ls [options]                    List the containers that ipybox has started
       cleanup [options]               Remove the containers that ipybox has started, running ones too
+      doctor [options]                Examine the Docker daemon: what confines containers, what is
+                                      missing, and how to mend it
       bench [options]                 Measure how fast containers, kernels, cells and output are here
       help [command]                  display help for command
     "
@@ -67,6 +69,8 @@ test("ipybox run --help", () => {
       --env-file <file>       set the variables of a file with a NAME=VALUE a line (repeatable)
       --memory <size>         limit of memory, for example 512m (default: 2g)
       --cpus <number>         limit of CPUs, fractions allowed (default: 2)
+      --network <policy>      what cells may reach: internet, public, none, or allow:ENTRY,ENTRY…
+                              (default: internet)
       --port <port>           host port of the container (default: a free one)
       --timeout <seconds>     how long the cell may run, 0 for no limit (default: 0)
       --output <dir>          save all plots there (default: here, and only those that the terminal
@@ -95,6 +99,8 @@ test("ipybox repl --help", () => {
       --env-file <file>       set the variables of a file with a NAME=VALUE a line (repeatable)
       --memory <size>         limit of memory, for example 512m (default: 2g)
       --cpus <number>         limit of CPUs, fractions allowed (default: 2)
+      --network <policy>      what cells may reach: internet, public, none, or allow:ENTRY,ENTRY…
+                              (default: internet)
       --port <port>           host port of the container (default: a free one)
       --timeout <seconds>     how long a cell may run, 0 for no limit (default: 0)
       --output <dir>          save all plots there (default: here, and only those that the terminal
@@ -122,6 +128,8 @@ test("ipybox mcp --help", () => {
       --env-file <file>         set the variables of a file with a NAME=VALUE a line (repeatable)
       --memory <size>           limit of memory, for example 512m (default: 2g)
       --cpus <number>           limit of CPUs, fractions allowed (default: 2)
+      --network <policy>        what cells may reach: internet, public, none, or allow:ENTRY,ENTRY…
+                                (default: public)
       --http                    serve over streamable HTTP, with a session for each client
       --host <address>          address to listen on; one that others reach needs --token-file (default:
                                 "127.0.0.1")
@@ -159,6 +167,8 @@ test("ipybox bench --help", () => {
       --env-file <file>       set the variables of a file with a NAME=VALUE a line (repeatable)
       --memory <size>         limit of memory, for example 512m (default: 2g)
       --cpus <number>         limit of CPUs, fractions allowed (default: 2)
+      --network <policy>      what cells may reach: internet, public, none, or allow:ENTRY,ENTRY…
+                              (default: internet)
       --port <port>           host port of the container (default: a free one)
       --json                  print the figures as JSON
       -h, --help              display help for command

@@ -14,6 +14,7 @@ test("what holds where an option is left out", () => {
     diskBytes: 10_737_418_240,
     user: { uid: 1_000, gid: 1_000 },
     startTimeoutMs: 30_000,
+    network: "internet",
     host: "127.0.0.1",
     connectTimeoutMs: 10_000,
     timeoutMs: 120_000,

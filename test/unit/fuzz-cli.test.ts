@@ -52,7 +52,10 @@ function harmless(): { readonly main: Command; readonly words: readonly string[]
   for (const command of [main, ...main.commands]) {
     command.configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
     if (command !== main) command.action(() => undefined);
-    words.push(command.name(), ...command.options.flatMap(({ short, long }) => [short, long].filter((flag) => flag != null)));
+    words.push(
+      command.name(),
+      ...command.options.flatMap(({ short, long }) => [short, long].filter((flag) => typeof flag === "string")),
+    );
   }
   return { main, words };
 }

@@ -11,7 +11,7 @@ afterEach(() => {
 
 /** The lease of an agent that has just started, and whether it is over. */
 function begin(): { readonly lease: Lease; readonly isOver: () => boolean } {
-  const onEnd = vi.fn();
+  const onEnd = vi.fn<() => void>();
   return { lease: new Lease(onEnd), isOver: () => onEnd.mock.calls.length > 0 };
 }
 

@@ -28,7 +28,13 @@ function hello(name: string | undefined, extra: Buffer = Buffer.alloc(0)): Buffe
   const sized = (content: Buffer): Buffer => Buffer.concat([u16(content.length), content]);
   const entry = name === undefined ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0]), sized(Buffer.from(name, "latin1"))]);
   const extension = name === undefined ? Buffer.alloc(0) : Buffer.concat([u16(0), sized(sized(entry))]);
-  const body = Buffer.concat([Buffer.alloc(34), Buffer.from([0]), sized(u16(4865)), Buffer.from([1, 0]), sized(Buffer.concat([extra, extension]))]);
+  const body = Buffer.concat([
+    Buffer.alloc(34),
+    Buffer.from([0]),
+    sized(u16(4865)),
+    Buffer.from([1, 0]),
+    sized(Buffer.concat([extra, extension])),
+  ]);
   const message = Buffer.concat([Buffer.from([1, 0]), u16(body.length), body]);
   return Buffer.concat([Buffer.from([22, 3, 1]), sized(message)]);
 }
@@ -48,7 +54,9 @@ describe("whatever it is given,", () => {
       fc.property(bytes, fc.nat({ max: 200 }), (noise, at) => {
         const spoilt = Buffer.concat([hello("example.com").subarray(0, at), noise]);
         expect(["incomplete", "none", "name", "malformed"]).toContain(readServerName(spoilt).kind);
-        expect(["incomplete", "http", "other", "refused"]).toContain(readOpening(spoilt, target, { serverHasSpoken: false }).kind);
+        expect(["incomplete", "http", "other", "refused"]).toContain(
+          readOpening(spoilt, target, { serverHasSpoken: false }).kind,
+        );
       }),
       RUNS,
     );
@@ -62,7 +70,12 @@ describe("whatever it is given,", () => {
 
   test("SOCKS is read as far as it has come, and to the same end however it is cut", () => {
     verifies("NET-05", "LIFE-05");
-    const request = fc.oneof(bytes, fc.tuple(fc.constantFrom(1, 3, 4), bytes).map(([kind, rest]) => Buffer.concat([Buffer.from([5, 1, 0, 5, 1, 0, kind]), rest])));
+    const request = fc.oneof(
+      bytes,
+      fc
+        .tuple(fc.constantFrom(1, 3, 4), bytes)
+        .map(([kind, rest]) => Buffer.concat([Buffer.from([5, 1, 0, 5, 1, 0, kind]), rest])),
+    );
     fc.assert(
       fc.property(request, (given) => {
         const found = readSocks(given);
@@ -79,27 +92,49 @@ describe("whatever it is given,", () => {
   test("a request goes where all that it says agrees, or nowhere", () => {
     verifies("NET-05", "LIFE-05");
     const piece = fc.oneof(
-      fc.constantFrom("example.com", "evil.example", "EXAMPLE.com.", "10.0.0.1", "[::1]", "@", ":80", ":443", "/", "?", "#", "\\", "%00", "http://", "\t", ".."),
+      fc.constantFrom(
+        "example.com",
+        "evil.example",
+        "EXAMPLE.com.",
+        "10.0.0.1",
+        "[::1]",
+        "@",
+        ":80",
+        ":443",
+        "/",
+        "?",
+        "#",
+        "\\",
+        "%00",
+        "http://",
+        "\t",
+        "..",
+      ),
       fc.string({ maxLength: 3 }),
     );
     const noise = fc.array(piece, { maxLength: 5 }).map((parts) => parts.join(""));
     fc.assert(
-      fc.property(fc.tuple(fc.constantFrom("", "http://"), noise), fc.array(noise, { maxLength: 2 }), fc.boolean(), ([scheme, rest], hosts, isBound) => {
-        const request = { url: scheme + rest, httpVersion: "1.1", rawHeaders: hosts.flatMap((host) => ["Host", host]) };
-        const bound = isBound ? (parseAuthority("example.com:80") as Authority) : undefined;
-        const found = readRequestTarget(request, bound);
-        const connected = readConnectTarget({ ...request, url: rest });
-        for (const one of [found, connected]) {
-          if (one.kind === "refused") {
-            expect(one.reason).not.toBe("");
-            continue;
+      fc.property(
+        fc.tuple(fc.constantFrom("", "http://"), noise),
+        fc.array(noise, { maxLength: 2 }),
+        fc.boolean(),
+        ([scheme, rest], hosts, isBound) => {
+          const request = { url: scheme + rest, httpVersion: "1.1", rawHeaders: hosts.flatMap((host) => ["Host", host]) };
+          const bound = isBound ? (parseAuthority("example.com:80") as Authority) : undefined;
+          const found = readRequestTarget(request, bound);
+          const connected = readConnectTarget({ ...request, url: rest });
+          for (const one of [found, connected]) {
+            if (one.kind === "refused") {
+              expect(one.reason).not.toBe("");
+              continue;
+            }
+            expect(hosts.length).toBeLessThan(2);
+            for (const host of hosts) expect(parseAuthority(host, one.target.port)).toEqual(one.target);
           }
-          expect(hosts.length).toBeLessThan(2);
-          for (const host of hosts) expect(parseAuthority(host, one.target.port)).toEqual(one.target);
-        }
-        if (found.kind === "target" && bound !== undefined) expect(found.target).toEqual(bound);
-        if (found.kind === "target") expect(found.path).toMatch(/^[/*]/);
-      }),
+          if (found.kind === "target" && bound !== undefined) expect(found.target).toEqual(bound);
+          if (found.kind === "target") expect(found.path).toMatch(/^[/*]/);
+        },
+      ),
       RUNS,
     );
   });
@@ -190,10 +225,23 @@ describe("the proxy", () => {
 
   test("goes on whatever it is sent", { timeout: 120_000 }, async () => {
     verifies("NET-05", "LIFE-05");
-    const starts = ["", "\x05\x01\x00", "GET http://example.com/ HTTP/1.1\r\n", "CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n\r\n", "POST http://example.com/ HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding: chunked\r\n\r\n"];
-    const given = fc.tuple(fc.constantFrom(...starts), bytes).map(([start, rest]) => Buffer.concat([Buffer.from(start, "latin1"), rest]));
-    for (const batch of fc.sample(fc.array(given, { minLength: 50, maxLength: 50 }), 20)) await Promise.all(batch.map((one) => say(one)));
-    expect(await say(Buffer.from("GET http://example.com/ HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n"), { ends: false })).toMatch(/^HTTP\/1\.1 200 OK[^]*hello/);
+    const starts = [
+      "",
+      "\x05\x01\x00",
+      "GET http://example.com/ HTTP/1.1\r\n",
+      "CONNECT example.com:80 HTTP/1.1\r\nHost: example.com:80\r\n\r\n",
+      "POST http://example.com/ HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding: chunked\r\n\r\n",
+    ];
+    const given = fc
+      .tuple(fc.constantFrom(...starts), bytes)
+      .map(([start, rest]) => Buffer.concat([Buffer.from(start, "latin1"), rest]));
+    for (const batch of fc.sample(fc.array(given, { minLength: 50, maxLength: 50 }), 20))
+      await Promise.all(batch.map((one) => say(one)));
+    expect(
+      await say(Buffer.from("GET http://example.com/ HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n\r\n"), {
+        ends: false,
+      }),
+    ).toMatch(/^HTTP\/1\.1 200 OK[^]*hello/);
   });
 });
 

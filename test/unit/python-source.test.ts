@@ -77,6 +77,7 @@ test.each([
   [{ allOf: [{ $ref: "#/$defs/a~1b" }], $defs: { "a/b": { type: "boolean" } } }, "bool"],
   [{ $ref: "#" }, "_Any"],
   [{ $ref: "#/nowhere" }, "_Any"],
+  [{ $ref: "#/%E0%A4%A" }, "_Any"],
   [{ $ref: "https://example.com/schema" }, "_Any"],
   [{ $ref: "#/__proto__/x" }, "_Any"],
   [{}, "_Any"],

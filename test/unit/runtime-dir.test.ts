@@ -72,12 +72,8 @@ test("what a start has left is found and removed, also what it had only begun to
   await saveRuntimeEntry("127.0.0.1", 7778, { ...entry, session: other });
   await writeFile(join(directory, "ipybox", `127.0.0.1.7779.json.${session}`), '{"tok');
   await writeFile(join(directory, "ipybox", "of-somebody-else"), "");
-  const found = (await listRuntimeFiles()).map(({ session, isFresh }) => [session, isFresh]);
-  expect(found.sort()).toEqual([
-    [session, false],
-    [session, true],
-    [other, false],
-  ]);
+  const found = (await listRuntimeFiles()).map(({ session, isFresh }) => `${session} ${isFresh}`);
+  expect(found.sort()).toEqual([`${session} false`, `${session} true`, `${other} false`]);
   await removeSessionFiles(session);
   expect((await readdir(join(directory, "ipybox"))).sort()).toEqual(["127.0.0.1.7778.json", "of-somebody-else"]);
 });

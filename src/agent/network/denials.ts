@@ -22,7 +22,7 @@ export class Denials {
   }
 
   add(denial: Denial, count = 1): void {
-    this.#timer ??= setTimeout(() => this.#flush(), GATHER_MS);
+    if (this.#timer === undefined) this.#timer = setTimeout(() => this.#flush(), GATHER_MS);
     const connection = denial.protocol === "tcp" || denial.protocol === "proxy";
     if (connection && count === 1 && this.#single.length < MOST_SINGLE) {
       this.#single.push({ ...denial, count });
@@ -42,7 +42,12 @@ export class Denials {
 }
 
 /** What is not told apart. */
-export const MANY: Denial = { host: "*", protocol: "other", rule: "many", reason: "more was denied in short than can be told one by one" };
+export const MANY: Denial = {
+  host: "*",
+  protocol: "other",
+  rule: "many",
+  reason: "more was denied in short than can be told one by one",
+};
 
 function keyOf({ host, port, protocol, rule }: Denial): string {
   return `${protocol} ${host} ${port} ${rule}`;

@@ -50,7 +50,12 @@ export class Network {
     if (this.#policy.kind !== "allow") return {};
     const proxy = `http://127.0.0.1:${this.#proxyPort}`;
     const variables = { HTTP_PROXY: proxy, HTTPS_PROXY: proxy, ALL_PROXY: proxy, NO_PROXY };
-    return Object.fromEntries(Object.entries(variables).flatMap(([name, value]) => [[name, value], [name.toLowerCase(), value]]));
+    return Object.fromEntries(
+      Object.entries(variables).flatMap(([name, value]) => [
+        [name, value],
+        [name.toLowerCase(), value],
+      ]),
+    );
   }
 
   #watch(): void {

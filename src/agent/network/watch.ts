@@ -22,15 +22,15 @@ export async function watchDenied(zygote: Zygote, events: WatchEvents): Promise<
 }
 
 /** Resolves when the connection ends, however it does. */
-function follow(path: string, { onDenied, onLost }: WatchEvents): Promise<void> {
+function follow(path: string, events: WatchEvents): Promise<void> {
   let next: number | undefined;
   const reader = new PacketLogReader(({ sequence, packet }) => {
     if (sequence !== undefined) {
-      if (next !== undefined && sequence > next) onLost(sequence - next);
+      if (next !== undefined && sequence > next) events.onLost(sequence - next);
       next = sequence + 1;
     }
     const denied = readDeniedPacket(packet);
-    if (denied !== undefined) onDenied(denied);
+    if (denied !== undefined) events.onDenied(denied);
   });
   const socket: Socket = connect(path);
   socket.write(encodeJsonFrame(FrameKind.request, { watch: true }));

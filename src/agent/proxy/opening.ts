@@ -21,7 +21,11 @@ const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]*$/;
  * Says what a client's first bytes are, and whether they fit what the tunnel is to. Where the server has spoken first, it
  * is no HTTP.
  */
-export function readOpening(bytes: Buffer, target: Authority, { serverHasSpoken }: { readonly serverHasSpoken: boolean }): Opening {
+export function readOpening(
+  bytes: Buffer,
+  target: Authority,
+  { serverHasSpoken }: { readonly serverHasSpoken: boolean },
+): Opening {
   if (bytes.length === 0) return { kind: "incomplete" };
   if (bytes[0] === TLS) return readTls(bytes, target);
   return serverHasSpoken ? { kind: "other" } : readText(bytes);

@@ -80,7 +80,11 @@ function sameAuthority(one: Authority, other: Authority): boolean {
 }
 
 function mismatch(what: string, found: Authority, target: Authority): RequestTarget {
-  return { kind: "refused", rule: "host", reason: `${what} names ${authorityText(found)} in a request to ${authorityText(target)}` };
+  return {
+    kind: "refused",
+    rule: "host",
+    reason: `${what} names ${authorityText(found)} in a request to ${authorityText(target)}`,
+  };
 }
 
 function malformed(reason: string): RequestTarget {

@@ -28,19 +28,22 @@ export function socksReply(code: number): Buffer {
 export function readSocks(bytes: Buffer): SocksRequest {
   const methods = bytes[1];
   if (methods === undefined || bytes.length < 2 + methods) return { kind: "incomplete", greeted: false };
-  if (!bytes.subarray(2, 2 + methods).includes(0)) return { ...refused(NO_METHOD, "the client wants to authenticate itself"), greeted: false };
+  if (!bytes.subarray(2, 2 + methods).includes(0))
+    return { ...refused(NO_METHOD, "the client wants to authenticate itself"), greeted: false };
   const request = bytes.subarray(2 + methods);
   const [version, command, , kind] = request;
   if (version !== undefined && version !== SOCKS_VERSION) return refused(socksReply(SocksReply.failed), "not SOCKS 5");
   if (command !== undefined && command !== CONNECT) return refused(socksReply(SocksReply.badCommand), "not a request to connect");
   if (kind === undefined) return { kind: "incomplete", greeted: true };
   const length = kind === IPV4 ? 4 : kind === IPV6 ? 16 : kind === NAME ? request[4] : undefined;
-  if (kind !== NAME && length === undefined) return refused(socksReply(SocksReply.badAddress), "no kind of address that is known");
+  if (kind !== NAME && length === undefined)
+    return refused(socksReply(SocksReply.badAddress), "no kind of address that is known");
   const start = kind === NAME ? 5 : 4;
   if (length === undefined || request.length < start + length + 2) return { kind: "incomplete", greeted: true };
   const host = readHost(kind, request.subarray(start, start + length));
   const port = request.readUInt16BE(start + length);
-  if (host === undefined || port === 0) return refused(socksReply(SocksReply.badAddress), "no name or address in its usual spelling");
+  if (host === undefined || port === 0)
+    return refused(socksReply(SocksReply.badAddress), "no name or address in its usual spelling");
   return { kind: "connect", greeted: true, target: { host, port }, rest: request.subarray(start + length + 2) };
 }
 

@@ -61,7 +61,11 @@ export function tunnel(client: Socket, upstream: Socket, target: Authority, even
   if (client.readableEnded) end();
 }
 
-const LATE: Opening = { kind: "refused", rule: "malformed", reason: `the first message was not complete within ${OPENING_MS / 1000} s` };
+const LATE: Opening = {
+  kind: "refused",
+  rule: "malformed",
+  reason: `the first message was not complete within ${OPENING_MS / 1000} s`,
+};
 
 /** Joins two sockets for good. */
 export function splice(one: Socket, other: Socket): void {
@@ -72,10 +76,7 @@ export function splice(one: Socket, other: Socket): void {
 
 /** An end passes by itself; anything worse ends both. Gives what lets them go their own ways. */
 function destroyTogether(one: Socket, other: Socket): () => void {
-  const releases = [
-    [one, other] as const,
-    [other, one] as const,
-  ].map(([socket, peer]) => {
+  const releases = [[one, other] as const, [other, one] as const].map(([socket, peer]) => {
     const onClose = (): void => {
       if (!socket.readableEnded || socket.errored !== null) peer.destroy();
     };

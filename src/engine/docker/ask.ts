@@ -45,7 +45,7 @@ export async function ask<T>(
 
 /** Makes sure that an answer has what is read of it: something else may listen where the daemon should. */
 export function understood<T extends object>(what: string, answer: T, ...keys: readonly (keyof T)[]): T {
-  const whole = typeof answer === "object" && answer !== null && keys.every((key) => answer[key] != null);
+  const whole = typeof answer === "object" && answer !== null && keys.every((key) => (answer[key] ?? undefined) !== undefined);
   if (whole) return answer;
   throw notUnderstood(what);
 }
