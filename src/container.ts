@@ -15,7 +15,7 @@ import { ContainerNetwork, holdPolicy } from "./container-network.ts";
 import { type NetworkPolicy, readPolicy } from "./network/policy.ts";
 import { configureAgent } from "./readiness.ts";
 import { removeRuntimeEntry, saveRuntimeEntry } from "./runtime-dir.ts";
-import { agentConfig, sandboxSpec } from "./sandbox-spec.ts";
+import { agentConfig, checkPolicy, sandboxSpec } from "./sandbox-spec.ts";
 import { findAgent } from "./target.ts";
 
 /** A container that runs, and all that is needed to reach and remove it. */
@@ -132,6 +132,7 @@ export class ExecutionContainer {
    */
   async setNetwork(policy: NetworkPolicy, options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     const checked = parseNetworkPolicy(policy, "ExecutionContainer.setNetwork");
+    checkPolicy(checked, this.#options.runtime);
     await this.#require("setNetwork").network.set(checked, options.signal);
   }
 

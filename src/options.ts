@@ -1,9 +1,9 @@
 import { z } from "zod";
 import { IpyboxError } from "./errors.ts";
-import type { DeniedEvent } from "./protocol/control.ts";
 import { EntryError, parseEntry } from "./network/entry.ts";
 import { MAX_ENTRIES, type NetworkPolicy } from "./network/policy.ts";
 import { abortSignal, byteCount, nonEmptyText, parseOptions, portNumber, text } from "./parse-options.ts";
+import type { DeniedEvent } from "./protocol/control.ts";
 import { REFUSED_OPTIONS } from "./refused-options.ts";
 
 const MIB = 1_048_576;

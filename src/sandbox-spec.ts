@@ -6,7 +6,7 @@ import { callerUser } from "./caller.ts";
 import type { Engine, EngineInfo, SandboxFile, SandboxSpec, SandboxTmpfs } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { fullImageName } from "./image-reference.ts";
-import { canonicalPolicy, readPolicy } from "./network/policy.ts";
+import { canonicalPolicy, type NetworkPolicy, readPolicy } from "./network/policy.ts";
 import { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 import { type AgentConfig, TOKEN_HASH_VARIABLE } from "./protocol/agent-config.ts";
 import { proxySettings } from "./proxies.ts";
@@ -34,7 +34,7 @@ export async function sandboxSpec(
   info: EngineInfo,
 ): Promise<SandboxSpec> {
   const mounts = parseBinds(options.binds ?? {});
-  checkRuntime(options.runtime, info);
+  checkRuntime(options, info);
   // Host paths of a remote daemon can't be seen from here: it says itself what is missing.
   const user = options.user ?? callerUser();
   if (engine.isLocal) await prepareBinds(mounts, user, { anywhere: options.dangerouslyAllowBinds === true });
@@ -85,8 +85,22 @@ function writableInMemory({ uid, gid }: SandboxUser, sizeBytes: number): readonl
   return [...cells, ...shared, { path: "/run", sizeBytes: 16 * 1_048_576, uid: 0, gid: 0, mode: 0o755 }];
 }
 
-function checkRuntime(runtime: string | undefined, { runtimes }: EngineInfo): void {
-  if (runtime === undefined || runtimes.includes(runtime)) return;
+/** Runtimes whose sandboxes have a network stack of their own, on which Linux's rules have no effect. */
+const OWN_NETWORK_STACK = /runsc|gvisor|kata|firecracker/i;
+
+/** Makes sure that a policy has an effect in sandboxes of a runtime. */
+export function checkPolicy(network: NetworkPolicy, runtime: string | undefined): void {
+  if (network === "internet" || runtime === undefined || !OWN_NETWORK_STACK.test(runtime)) return;
+  const text =
+    `ExecutionContainer: option "network" can't be put into effect with the runtime ${JSON.stringify(runtime)}, which has a network ` +
+    'stack of its own. Use "internet", or another runtime.';
+  throw new IpyboxError("invalid_option", text, { details: { field: "network", runtime } });
+}
+
+function checkRuntime({ runtime, network = DEFAULTS.network }: ExecutionContainerOptions, { runtimes }: EngineInfo): void {
+  if (runtime === undefined) return;
+  checkPolicy(network, runtime);
+  if (runtimes.includes(runtime)) return;
   const text =
     `ExecutionContainer: option "runtime" must be a runtime that the daemon has: ${runtimes.join(", ")}. ` +
     `Given was ${JSON.stringify(runtime)}. Install it and name it in the daemon's configuration, or pick another.`;

@@ -7,13 +7,13 @@ _RESOLV_CONF = "/etc/resolv.conf"
 _TABLE = "inet ipybox"
 #: In the set from the beginning: a container can be joined to a network that has it at any time.
 _DOCKER_DNS = "127.0.0.11"
-#: Ends the lines that only tell what is denied; see ``src/network/rules.ts``.
-_TELLS = " # tells"
+#: Ends the line that only tells what is denied: the policy holds without it. See ``src/network/rules.ts``.
+_TELL = " # tell"
 
 
 def load(script: list[str], tells: bool) -> None:
     """Replaces the table in one step, or raises with what ``nft`` says."""
-    lines = [line for line in script if tells or not line.endswith(_TELLS)]
+    lines = [line for line in script if tells or not line.endswith(_TELL)]
     if any(line.startswith("set resolvers4") for line in lines):
         lines += _fill_resolvers(_resolvers())
     status, output = _run(["/usr/sbin/nft", "-f", "-"], "\n".join(lines) + "\n")

@@ -19,8 +19,6 @@ export interface NetworkRule {
   readonly id: NetworkRuleId;
   readonly chain: Chain;
   readonly text: string;
-  /** Only tells what is denied; the policy holds without it. */
-  readonly tells?: true;
 }
 
 /** Taking away any one of them is noticed by a test. */
@@ -54,8 +52,6 @@ export interface RulesOptions {
   readonly agentPort: number;
   /** Where the agent answers questions about names, on loopback. */
   readonly resolverPort: number;
-  /** For tests that show that each rule is needed. */
-  readonly leaveOut?: NetworkRuleId | undefined;
 }
 
 interface AddressSet {
@@ -89,7 +85,7 @@ export function networkRules(policy: Policy, { agentPort, resolverPort }: RulesO
     ...reachRules(policy),
     rule("cells-denied", "cells", "goto denied"),
     // As much of a packet as holds the name in a question to a resolver.
-    { ...rule("tell", "denied", `meta skuid != 0 log group ${LOG_GROUP} snaplen 512`), tells: true },
+    rule("tell", "denied", `meta skuid != 0 log group ${LOG_GROUP} snaplen 512`),
     // A dropped SYN would be sent again and again; of a dropped datagram the sender learns at once.
     rule("refuse-tcp", "denied", "meta l4proto tcp reject with tcp reset"),
     rule("input-loopback", "input", "iif lo accept"),
@@ -101,19 +97,17 @@ export function networkRules(policy: Policy, { agentPort, resolverPort }: RulesO
   ];
 }
 
-/** The whole table, made anew in one step. The sets `resolvers4` and `resolvers6` are left to be filled. */
+/** The whole table, made anew in one step; each rule's line ends with its id, as a comment. The sets `resolvers4` and `resolvers6` are left to be filled. */
 export function networkScript(policy: Policy, options: RulesOptions): readonly string[] {
   if (policy.kind === "internet") return [`table ${TABLE}`, `delete table ${TABLE}`];
-  const { leaveOut } = options;
-  const rules = networkRules(policy, options).filter(({ id }) => id !== leaveOut);
+  const rules = networkRules(policy, options);
   const chain = (name: Chain, hook?: string): readonly string[] => [
     `chain ${name} {`,
     ...(hook === undefined ? [] : [hook]),
-    ...rules.filter((rule) => rule.chain === name).map(({ text, tells }) => `${text}${tells === true ? TELLS : ""}`),
+    ...rules.filter((rule) => rule.chain === name).map(({ id, text }) => `${text} # ${id}`),
     "}",
   ];
-  const base = (hook: string, id: NetworkRuleId): string =>
-    `type filter hook ${hook} priority filter; policy ${id === leaveOut ? "accept" : "drop"};`;
+  const base = (hook: string, id: NetworkRuleId): string => `type filter hook ${hook} priority filter; policy drop; # ${id}`;
   return [
     `table ${TABLE}`,
     `delete table ${TABLE}`,
@@ -130,9 +124,6 @@ export function networkScript(policy: Policy, options: RulesOptions): readonly s
     "}",
   ];
 }
-
-/** Ends the lines without which the policy holds as well, for a Linux that can't log so. */
-export const TELLS = " # tells";
 
 /** Questions to the sandbox's resolvers go to the agent, which passes them on. */
 function resolveRules(port: number): readonly NetworkRule[] {
