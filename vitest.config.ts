@@ -1,5 +1,8 @@
 import { defineConfig } from "vitest/config";
 
+/** They take all that the machine has: nothing else runs beside them. */
+const STRESS = ["test/integration/abuse.test.ts", "test/integration/load.test.ts", "test/integration/bounds.test.ts"];
+
 export default defineConfig({
   test: {
     projects: [
@@ -8,10 +11,21 @@ export default defineConfig({
         test: {
           name: "integration",
           include: ["test/integration/**/*.test.ts"],
+          exclude: STRESS,
           setupFiles: ["test/integration/nothing-left.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Containers share two cores with everything else.
+          // Most of the time is spent waiting; but containers share two cores with everything else.
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: "stress",
+          include: STRESS,
+          setupFiles: ["test/integration/nothing-left.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },

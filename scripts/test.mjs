@@ -35,7 +35,7 @@ for (const [name, command, args] of CHECKS) {
     return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, output };
   });
 }
-for (const project of ["unit", "integration", "e2e"]) await step(`tests: ${project}`, () => vitest(project));
+for (const project of ["unit", "integration", "stress", "e2e"]) await step(`tests: ${project}`, () => vitest(project));
 await step("python: format, lint, types, tests", python);
 finish();
 
