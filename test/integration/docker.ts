@@ -71,8 +71,8 @@ export async function asRoot(id: string, command: string): Promise<string> {
   const exec = await docker
     .getContainer(id)
     .exec({ Cmd: ["sh", "-c", command], AttachStdout: true, AttachStderr: true, User: "0", Tty: true });
-  const stream = await exec.start({ hijack: true, Tty: true } as Docker.ExecStartOptions);
+  const stream = await exec.start({ Tty: true });
   let output = "";
-  for await (const chunk of stream) output += String(chunk);
+  for await (const chunk of stream as AsyncIterable<Buffer>) output += chunk.toString();
   return output.trim().replaceAll("\r\n", "\n");
 }

@@ -3,13 +3,13 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { WebSocket } from "ws";
 import type { Connection } from "../../src/agent/connection.ts";
-import { FrameSplitter } from "../../src/agent/kernel-process.ts";
+import { FrameSplitter } from "../../src/agent/kernel-socket.ts";
 import { parseAgentConfig } from "../../src/agent/kernel-spec.ts";
 import { readKernelUrl } from "../../src/agent/kernel-url.ts";
 import type { Kernel } from "../../src/agent/kernel.ts";
 import type { Lease } from "../../src/agent/lease.ts";
 import { Owners } from "../../src/agent/owners.ts";
-import { receive } from "../../src/agent/receive.ts";
+import { type Forks, receive } from "../../src/agent/receive.ts";
 import { MessageDecoder } from "../../src/message-decoder.ts";
 import { parseAnswer } from "../../src/protocol/answers.ts";
 import { controlMessage } from "../../src/protocol/control.ts";
@@ -192,7 +192,7 @@ describe("whatever comes from a client,", { timeout: FUZZ_TIMEOUT_MS }, () => {
           },
           interrupt: (number) => expect(number).toBeGreaterThan(0),
           answer: () => undefined,
-          reset: () => Promise.resolve(),
+          reset: () => undefined,
           resume: () => undefined,
           knows: () => true,
         };
@@ -201,9 +201,10 @@ describe("whatever comes from a client,", { timeout: FUZZ_TIMEOUT_MS }, () => {
           control: () => undefined,
           close: (code) => void closed.push(code),
         };
-        const fork = (ids: readonly string[]): void => {
+        const fork = (ids: readonly string[]): Forks => {
           expect(ids.length).toBeGreaterThan(0);
           for (const id of ids) expect(id).toMatch(/^[0-9a-z-]{8,64}$/);
+          return { remove: () => undefined };
         };
         receive(data, { kernel: kernel as Kernel, connection: connection as Connection, fork, shutdown: () => undefined });
         expect(["", "protocol_violation"]).toContain(closed.join());
