@@ -54,6 +54,7 @@ const REQUESTS = [
   { type: "set_request", execution: 7, name: "x", value: { a: 1 } },
   { type: "input_reply", execution: 7, number: 1, value: "x" },
   ...["interrupt_request", "reset_request", "resume_request", "get_request"].map((type) => ({ type, execution: 9 })),
+  { type: "host_call_reply", execution: 9, call: 1 },
   { type: "received", bytes: 10 },
   { type: "shutdown_request" },
 ];
@@ -185,10 +186,11 @@ describe("whatever comes from a client,", { timeout: FUZZ_TIMEOUT_MS }, () => {
       (data) => {
         const closed: string[] = [];
         const kernel: Partial<Kernel> = {
-          enqueue: ({ number, frame, prepare }) => {
+          enqueue: ({ number, frame, prepare, onEnd }) => {
             expect(Number.isInteger(number) && number > 0 && number < 2 ** 32).toBe(true);
             expect(frame.readUInt32LE(0)).toBe(frame.length - HEADER_BYTES);
             prepare?.({} as never);
+            onEnd?.(true);
           },
           interrupt: (number) => expect(number).toBeGreaterThan(0),
           answer: () => undefined,

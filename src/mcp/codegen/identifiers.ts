@@ -7,7 +7,7 @@ const MAX_LENGTH = 100;
  * long: a letter that is new to Python is no letter to it.
  */
 const KNOWN =
-  /^[\w\u00aa-\u0587\u05d0-\u05ea\u0620-\u06d3\u0900-\u097f\u0e00-\u0e7f\u10d0-\u10fa\u1e00-\u1fff\u3041-\u30ff\u3400-\u4db5\u4e00-\u9fcc\uac00-\ud7a3]$/;
+  /^[\u0900-\u097f\w\u00aa-\u0587\u05d0-\u05ea\u0620-\u06d3\u0e00-\u0e7f\u10d0-\u10fa\u1e00-\u1fff\u3041-\u30ff\u3400-\u4db5\u4e00-\u9fcc\uac00-\ud7a3]$/;
 
 /**
  * A Python identifier that resembles `text`. Never a keyword, never with a leading underscore, which has a meaning of its own;

@@ -13,7 +13,7 @@ export interface BenchCheck {
   readonly warning: (facts: Facts) => string | undefined;
 }
 
-type Host = Docker.HostConfig & { readonly CgroupParent?: string };
+type Host = Docker.HostConfig;
 
 const host = ({ container }: Facts): Host => container.HostConfig;
 const warnIf = (wrong: boolean, text: string): string | undefined => (wrong ? text : undefined);
