@@ -88,8 +88,8 @@ describe("a subprocess that runs out of memory", () => {
     await using stubborn = await sandbox.connect();
     const cell = `${EATS}\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('on', flush=True)\nwhile True: pass`;
     const execution = stubborn.submit(cell);
-    const ended = rejection(execution.result(), KernelDiedError);
     for await (const text of execution.stream({ onExit: "detach" })) if (text.includes("on")) break;
+    const ended = rejection(execution.result(), KernelDiedError);
     await execution.interrupt();
     expect(await ended).toMatchObject({ reason: "signalled", signal: "SIGKILL" });
   });
