@@ -156,8 +156,8 @@ export class Control extends EventEmitter<EventMap> {
     } else if ("id" in message) {
       this.#asked.get(message.id)?.reply.resolve(message);
     } else {
-      const { emit }: EventEmitter = this; // which event has which message, TypeScript can't tell here
-      emit.call(this, message.type, message);
+      // Which event has which message, TypeScript can't tell here.
+      EventEmitter.prototype.emit.call(this, message.type, message);
     }
   }
 

@@ -47,6 +47,8 @@ export class Execution implements Pending {
   readonly #clock: CellClock;
   readonly #outcome = deferred<ExecutionResult>();
   #requests: Request[];
+  /** What it has asked before the connection was made, and may be answered: by number. */
+  readonly #unanswered = new Map<number, InputRequestEvent>();
   #settled = false;
   #expired = false;
   #lastSequence = 0;
@@ -159,21 +161,28 @@ export class Execution implements Pending {
     return this.#clock.during("asking", wait);
   }
 
-  /** @internal Takes a frame of this execution. */
-  receive(frame: Frame): void {
+  /** @internal Takes a frame of this execution; what it asks in one of the `past` may have an answer. */
+  receive(frame: Frame, past = false): void {
     if (this.#settled) return;
     this.#lastSequence = frame.sequence;
     let complete: boolean;
     try {
       const decoded = this.#builder.decode(frame);
       complete = decoded !== undefined;
-      if (decoded !== undefined) this.#take(decoded.message, decoded.bytes);
+      if (decoded !== undefined) this.#take(decoded.message, decoded.bytes, past);
     } catch (cause) {
       this.fail(new IpyboxError("protocol_violation", "The kernel sent what is no message; reset it.", { cause }));
       return;
     }
     // The start of its last message may be gone: then the agent sends it again.
     if (complete && endsExecution(frame.flags)) this.#end();
+  }
+
+  /** @internal What is still open of all it has asked is asked now. */
+  caughtUp(): void {
+    const questions = [...this.#unanswered.values()];
+    this.#unanswered.clear();
+    for (const question of questions) void this.#answer(question);
   }
 
   /** @internal Output is gone for good before the next frame. */
@@ -193,7 +202,7 @@ export class Execution implements Pending {
     return this.#builder.snapshot();
   }
 
-  #take(message: Decoded, bytes: number): void {
+  #take(message: Decoded, bytes: number, past: boolean): void {
     switch (message.type) {
       case "execution_queued":
       case "execution_started":
@@ -202,8 +211,11 @@ export class Execution implements Pending {
       case "kernel_restarted":
         this.#builder.freshKernel = true;
         return;
+      case "input_answered":
+        this.#unanswered.delete(message.number);
+        return;
       case "execution_aborted":
-        this.fail(new ExecutionAbortedError(this.id, message.reason));
+        this.fail(this.#expired ? this.#timeoutError(false) : new ExecutionAbortedError(this.id, message.reason));
         return;
       case "kernel_start_failed":
         this.fail(startFailure(message.message, message.bound));
@@ -225,10 +237,14 @@ export class Execution implements Pending {
       case "update_display_data":
       case "execute_result":
       case "clear_output":
-      case "input_request":
       case "error":
       case "execute_reply":
         this.#publish(message, bytes);
+        return;
+      case "input_request":
+        this.#publish(message, bytes);
+        if (past) this.#unanswered.set(message.number, message);
+        else void this.#answer(message);
         return;
       default:
         throw new TypeError(`a cell gives no ${message.type}`);
@@ -238,13 +254,12 @@ export class Execution implements Pending {
   #publish(event: ExecutionEvent, bytes: number): void {
     this.#builder.add(event, bytes);
     this.#flow.push(event, bytes);
-    if (event.type === "input_request") void this.#answer(event);
   }
 
   /** Has the caller answer `input()`. Who has no handler leaves it to another client. */
   async #answer({ prompt, password, number }: InputRequestEvent): Promise<void> {
     const ask = this.#onInput;
-    if (ask === undefined) return;
+    if (ask === undefined || this.#settled) return;
     const reply = await this.#clock
       .during("asking", async () => ask(prompt, { password }))
       .then(

@@ -24,6 +24,9 @@ const RETRY_DELAYS_MS = [0, 50, 100, 200, 400, 800] as const;
 /** The shorter way is given up when it takes so long. */
 const DIRECT_TIMEOUT_MS = 2_000;
 
+/** How long an agent may take to close a connection, or to be reached for that. */
+const CLOSE_TIMEOUT_MS = 2_000;
+
 /** A port that refuses connections for so long belongs to a container that is gone. */
 const REFUSED_MS = 1_000;
 
@@ -37,8 +40,10 @@ export interface LinkOptions {
 }
 
 export interface LinkEvents {
-  /** A frame of the kernel's sequence, each once and in order. */
-  onFrame(frame: Frame): void;
+  /** A frame of the kernel's sequence, each once and in order. One of the `past` was there before the connection was made. */
+  onFrame(frame: Frame, past: boolean): void;
+  /** All of the past has come. */
+  onCaughtUp(): void;
   /** What was sent before may not have arrived. */
   onReconnected(): void;
   /** Output was too much for the agent to keep: so many bytes of each execution are gone before the next frame, seen or not. */
@@ -57,6 +62,8 @@ export class Link {
   #socket: WebSocket | undefined;
   #after: number | "latest";
   #sequence = 0;
+  /** The last sequence there was when the connection was made. */
+  #past = 0;
   #gone: ReadonlyMap<number, number> | undefined;
   #events: LinkEvents | undefined;
   /** What came together with the agent's first frame. */
@@ -109,20 +116,33 @@ export class Link {
     else this.#socket?.resume();
   }
 
-  /** Ends the connection; removes the kernel if asked. Resolves when the agent has closed it, or after 2 s. */
+  /** Ends the connection; removes the kernel if asked. Resolves when the agent has closed it, or after 2 s, 4 s when it is down just now. */
   async close(removeKernel: boolean): Promise<void> {
     if (this.#closed) return;
     this.#end();
     const socket = this.#socket;
-    if (socket === undefined || socket.readyState !== WebSocket.OPEN) return;
+    if (socket === undefined || socket.readyState !== WebSocket.OPEN) {
+      if (removeKernel) await this.#removeKernel();
+      return;
+    }
     const closed = new Promise<void>((resolve) => socket.once("close", () => resolve()));
     if (removeKernel) socket.send(encodeJsonFrame(FrameKind.request, { type: "shutdown_request" }));
     else socket.close();
     socket.resume();
     const deadline = new AbortController();
-    await Promise.race([closed, delay(2_000, undefined, { signal: deadline.signal }).catch(() => undefined)]);
+    await Promise.race([closed, delay(CLOSE_TIMEOUT_MS, undefined, { signal: deadline.signal }).catch(() => undefined)]);
     deadline.abort();
     socket.terminate();
+  }
+
+  /** The connection is down just now: tries once more, so that the kernel is not left to its grace period. */
+  async #removeKernel(): Promise<void> {
+    try {
+      const link = await Link.open(this.#target, { after: "latest", timeoutMs: CLOSE_TIMEOUT_MS });
+      await link.close(true);
+    } catch {
+      // It can't be reached: the agent removes the kernel when the grace period is over.
+    }
   }
 
   /** By the shorter way, if there is one and it works. */
@@ -166,6 +186,7 @@ export class Link {
     const ready = await handshake(socket, target, timeoutMs, AbortSignal.any([this.#ended.signal, ...given]));
     this.#gone = ready.gone === undefined ? undefined : new Map(ready.gone);
     this.#after = this.#sequence = ready.nextSequence - 1;
+    this.#past = ready.lastSequence;
     this.#socket = socket;
     this.#early = early;
     this.#receivedBytes = this.#toldBytes = 0;
@@ -176,6 +197,7 @@ export class Link {
   #flow(): void {
     if (this.#gone !== undefined) this.#events?.onGap(this.#gone);
     this.#gone = undefined;
+    if (this.#sequence >= this.#past) this.#events?.onCaughtUp();
     for (const data of this.#early.splice(0)) this.#receive(data);
     if (!this.#paused) this.#socket?.resume();
   }
@@ -189,7 +211,8 @@ export class Link {
           if (frame.sequence > this.#sequence + 1)
             throw new RangeError(`${this.#sequence + 1} was to come, not ${frame.sequence}`);
           this.#after = this.#sequence = frame.sequence;
-          this.#events?.onFrame(frame);
+          this.#events?.onFrame(frame, frame.sequence <= this.#past);
+          if (frame.sequence === this.#past) this.#events?.onCaughtUp();
         }
       }
     } catch (cause) {

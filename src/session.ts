@@ -18,7 +18,10 @@ export interface Pending {
    * as long as its cell may run.
    */
   readonly requests: readonly Request[];
-  receive(frame: Frame): void;
+  /** Takes a frame; one of the `past` was there before the connection was made. */
+  receive(frame: Frame, past: boolean): void;
+  /** All of the past has come. */
+  caughtUp?(): void;
   fail(error: unknown): void;
   /** Output is held back for some reader, or flows again: a cell's time does not count meanwhile. */
   hold(held: boolean): void;
@@ -67,7 +70,10 @@ export class Session {
     const session = new Session(target.kernelId, link, events);
     if (first !== undefined) session.submit(first);
     link.start({
-      onFrame: (frame) => session.#receive(frame),
+      onFrame: (frame, past) => session.#receive(frame, past),
+      onCaughtUp: () => {
+        for (const pending of session.#pending.values()) pending.caughtUp?.();
+      },
       onReconnected: () => {
         session.#resubmit();
         events.onReconnected();
@@ -146,7 +152,7 @@ export class Session {
     await this.#link.close(removeKernel);
   }
 
-  #receive(frame: Frame): void {
+  #receive(frame: Frame, past: boolean): void {
     if (frame.kind === FrameKind.call) {
       this.#events.onCall(frame);
       return;
@@ -157,7 +163,7 @@ export class Session {
       this.#events.onOther(frame);
       return;
     }
-    pending.receive(frame);
+    pending.receive(frame, past);
     const ended = endsExecution(frame.flags) || pending.requests.length === 0;
     if (pending.settled && ended) this.#pending.delete(frame.execution);
   }

@@ -1,8 +1,10 @@
 """A kernel's process from the zygote's side: how it is watched, and how its end is told."""
 
 import array
+import contextlib
 import os
 import select
+import signal
 import socket
 import struct
 
@@ -20,10 +22,15 @@ class Child:
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.control, self.far_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._out_read, self.out_write = output_pipe()
-        self._err_read, self.err_write = output_pipe()
-        self.relay = Relay(sock, self._out_read, self._err_read)
+        with contextlib.ExitStack() as undo:  # descriptors may be used up at any of them
+            self.control, self.far_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            undo.enter_context(self.control)
+            undo.enter_context(self.far_control)
+            out_read, self.out_write = _output_pipe(undo)
+            err_read, self.err_write = _output_pipe(undo)
+            self.relay = Relay(sock, out_read, err_read)
+            undo.pop_all()
+        self._ends_left = False
         self.pid = 0
         self.pidfd = -1
         self.exited = False
@@ -36,6 +43,9 @@ class Child:
 
     def leave_ends(self) -> None:
         """Closes what only the kernel itself needs."""
+        if self._ends_left:
+            return
+        self._ends_left = True
         self.far_control.close()
         os.close(self.out_write)
         os.close(self.err_write)
@@ -45,10 +55,9 @@ class Child:
         for pipe in self.relay.pipes:
             poll.register(pipe, select.EPOLLIN | select.EPOLLET)
 
-    def began(self, pid: int, poll: select.epoll) -> None:
+    def began(self, pid: int, pidfd: int, poll: select.epoll) -> None:
         """Tells the agent which process this is, before a line of a cell runs in it."""
-        self.pid = pid
-        self.pidfd = os.pidfd_open(pid)
+        self.pid, self.pidfd = pid, pidfd
         poll.register(self.pidfd, select.EPOLLIN | select.EPOLLONESHOT)
         self.sock.send(frames.frame(frames.STARTED, struct.pack("<I", pid)))
 
@@ -60,17 +69,27 @@ class Child:
         parent.control.sendmsg([kernel_id.encode()], [rights], socket.MSG_DONTWAIT)
         self.leave_ends()
 
-    def come_forward(self, poll: select.epoll) -> None:
-        """The forked kernel has said who it is; Linux vouches for its pid. Now it may speak to the agent."""
+    def claimed_pid(self) -> int:
+        """The forked kernel has said who it is. Linux vouches for the pid, but not for whose child that is."""
         _, ancillary, _, _ = self.control.recvmsg(64, socket.CMSG_SPACE(_CREDENTIALS.size), socket.MSG_DONTWAIT)
         for level, kind, content in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_CREDENTIALS:
-                pid, _, _ = _CREDENTIALS.unpack(content)
-                self.began(pid, poll)
-                rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [self.sock.fileno()]))
-                self.control.sendmsg([b"\0"], [rights], socket.MSG_DONTWAIT)
-                return
+                return _CREDENTIALS.unpack(content)[0]
         raise ConnectionError("a forked kernel has not come forward")
+
+    def hand_over(self) -> None:
+        """Now the forked kernel may speak to the agent."""
+        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [self.sock.fileno()]))
+        self.control.sendmsg([b"\0"], [rights], socket.MSG_DONTWAIT)
+
+    def kill(self) -> None:
+        """Ends the process and its group, unless it has ended. It is not reaped yet, so its pid names no other."""
+        if self.pidfd < 0 or self.exited:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # its group is still to be made
+            signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
     def end(self, poll: select.epoll) -> None:
         """Tells how the kernel ended, after all it has written.
@@ -82,20 +101,30 @@ class Child:
         self.relay.finish(exited, poll)
 
     def close(self) -> None:
+        """Lets go of everything. A process that has not quite ended yet is reaped as an orphan."""
+        self.leave_ends()
         self.relay.close()
         self.sock.close()
         self.control.close()
         if self.pidfd >= 0:
             os.close(self.pidfd)
             try:
-                os.waitpid(self.pid, 0)
+                os.waitpid(self.pid, os.WNOHANG)
             except ChildProcessError:
                 pass  # see `_status`
 
     def _status(self) -> int:
         try:
-            info = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-        except ChildProcessError:  # forked by a kernel, and ended before it had become the zygote's child
+            info = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        except ChildProcessError:
+            info = None  # reaped by a debugger of its own
+        if info is None:
             return -9
-        assert info is not None
         return info.si_status if info.si_code == os.CLD_EXITED else -info.si_status
+
+
+def _output_pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
+    read_end, write_end = output_pipe()
+    undo.callback(os.close, read_end)
+    undo.callback(os.close, write_end)
+    return read_end, write_end

@@ -13,6 +13,7 @@ import socket
 import struct
 import traceback
 import warnings
+from time import monotonic, sleep
 
 from .privileges import leave_siblings
 from .spawn import Descriptors, place_descriptors
@@ -32,23 +33,52 @@ def describe_failure(error: OSError) -> str:
     return _BOUNDS.get(error.errno or 0, error.strerror or str(error))
 
 
-def fork_kernel(control: socket.socket) -> Descriptors | None:
-    """Forks this kernel once. In the new one, gives its socket, its control socket and its output slots."""
-    _await(control)
-    kernel_id, descriptors = _receive(control, _FORK_DESCRIPTORS)
+def fork_kernel(control: socket.socket, wanted: set[str]) -> Descriptors | None:
+    """Forks this kernel once, for one of the ids that are wanted, which it takes from them.
+
+    In the new kernel, gives its socket, its control socket and its output slots.
+    """
+    kernel_id, descriptors = _next_order(control, wanted)
     gc.freeze()  # else the first collection of either would copy every page with an object
     try:
         middle = _fork()
         if middle == 0:
+            middle = os.getpid()
             if _fork_again():
-                return _become_fork(kernel_id, *descriptors)
+                return _become_fork(kernel_id, middle, *descriptors)
             os._exit(0)
         gc.unfreeze()
         _wait(middle)
     finally:
-        for descriptor in descriptors:
-            os.close(descriptor)
+        _close(descriptors)
     return None
+
+
+def _next_order(control: socket.socket, wanted: set[str]) -> tuple[str, list[int]]:
+    """Receives what the zygote has prepared for a kernel; what is left of a fork that has failed is let go."""
+    while True:
+        _await(control)
+        kernel_id, descriptors = _receive(control, _FORK_DESCRIPTORS)
+        if kernel_id in wanted:
+            wanted.remove(kernel_id)
+            return kernel_id, descriptors
+        _close(descriptors)
+
+
+def drop_orders(control: socket.socket) -> None:
+    """After a failure: lets go of all that the zygote has prepared, so that it does not wait for these kernels."""
+    poll = select.poll()
+    poll.register(control, select.POLLIN)
+    while poll.poll(0):
+        try:
+            _close(_receive(control, _FORK_DESCRIPTORS)[1])
+        except OSError:
+            return
+
+
+def _close(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
 
 
 def _fork() -> int:
@@ -74,10 +104,11 @@ def _wait(middle: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-def _become_fork(kernel_id: str, control_fd: int, stdout: int, stderr: int) -> Descriptors:
+def _become_fork(kernel_id: str, middle: int, control_fd: int, stdout: int, stderr: int) -> Descriptors:
     try:
         os.setsid()
         control = socket.socket(fileno=os.dup(control_fd))
+        _await_adoption(middle)
         # The zygote hands out the way to the agent only to the process that it can supervise.
         credentials = struct.pack("3i", os.getpid(), os.getuid(), os.getgid())
         control.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)])
@@ -89,6 +120,15 @@ def _become_fork(kernel_id: str, control_fd: int, stdout: int, stderr: int) -> D
     except BaseException:
         os.write(2, traceback.format_exc().encode("utf-8", "replace")[-4000:])
         os._exit(1)
+
+
+def _await_adoption(middle: int) -> None:
+    """The zygote takes only its own children: the process in the middle must have ended."""
+    deadline = monotonic() + _DEADLINE_MS / 1000
+    while os.getppid() == middle:
+        if monotonic() > deadline:
+            raise TimeoutError(f"process {middle} did not end within {_DEADLINE_MS} ms")
+        sleep(0.0002)
 
 
 def _await(control: socket.socket) -> None:
@@ -105,5 +145,6 @@ def _receive(control: socket.socket, count: int) -> tuple[str, list[int]]:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(content[: len(content) - len(content) % _DESCRIPTOR])
     if len(descriptors) != count:
+        _close(list(descriptors))
         raise ConnectionError("the zygote has sent no descriptors")
     return data.decode(), list(descriptors)

@@ -30,6 +30,7 @@ STALE = 8
 STARTED = 9
 CALL = 11
 REFUSED = 12
+BEGUN = 13
 
 # Flags
 RAW = 1  # written to the file descriptor, not by sys.stdout

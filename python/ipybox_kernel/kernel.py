@@ -16,7 +16,7 @@ from . import frames, introspection, sources, variables
 from .channel import Channel, current_execution
 from .charts import show_charts
 from .errors import exception_text
-from .forking import describe_failure, fork_kernel
+from .forking import describe_failure, drop_orders, fork_kernel
 from .guard import ProcessGuard
 from .host import Host
 from .inbox import Inbox
@@ -35,6 +35,8 @@ class Kernel:
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Loops of kernels that this one was forked from: closing one would reach into its owner's.
         self._foreign_loops: list[asyncio.AbstractEventLoop] = []
+        #: A SIGINT has come while no code of users' ran.
+        self._came_early = False
         self._handlers: dict[str, Callable[[int, dict], None]] = {
             "execute_request": self._execute,
             "fork_request": self._fork,
@@ -95,12 +97,24 @@ class Kernel:
     def _say_ready(self) -> None:
         self._sock.send(frames.frame(frames.READY, b""))
 
-    def _on_interrupt(self, _: int, __: FrameType | None) -> None:
-        if not self._channel.running or not self._channel.owned:
+    def _on_interrupt(self, _: int, frame: FrameType | None) -> None:
+        """Raises in code of users' alone: the kernel's own would be left half done, or end."""
+        if not self._channel.owned:
+            return
+        if not self._channel.running or not _in_users_code(frame):
+            self._came_early = True
             return
         self._inbox.interrupt(self._channel.running)
         if self._channel.interrupt():
             raise KeyboardInterrupt
+
+    def _run_users_code(self, execution: int, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Calls what an interrupt may end, from the first step in here to the last."""
+        if self._came_early:
+            # Was it meant for this execution, or came it too late for the one before? The agent knows.
+            self._came_early = False
+            self._sock.send(frames.frame(frames.BEGUN, b"", execution))
+        return function(*args, **options)
 
     # --- requests -----------------------------------------------------------------------------
 
@@ -124,7 +138,7 @@ class Kernel:
         buffers: list[tuple[list, bytes]] = []
         try:
             self._channel.running = execution
-            content, buffers = self._questions[request["type"]](request)
+            content, buffers = self._run_users_code(execution, self._questions[request["type"]], request)
         except BaseException as error:  # a property or a __getattr__ of the user's may do anything
             name, text = type(error).__name__, exception_text(error)
             content = {"type": "error_reply", "status": "error", "ename": name, "evalue": text}
@@ -147,12 +161,14 @@ class Kernel:
     def _fork(self, execution: int, request: dict) -> None:
         """Forks this kernel as often as asked. Each new one goes on here, too, and takes its own requests."""
         try:
-            for _ in range(request["count"]):
-                forked = fork_kernel(self._control)
+            wanted = set(request["kernels"])
+            while wanted:
+                forked = fork_kernel(self._control, wanted)
                 if forked is not None:
                     self._go_on_as_fork(*forked)
                     return
         except OSError as error:
+            drop_orders(self._control)
             content = {"type": "fork_reply", "status": "error", "ename": type(error).__name__, "evalue": describe_failure(error)}
         else:
             content = {"type": "fork_reply", "status": "ok"}
@@ -183,7 +199,8 @@ class Kernel:
         error: dict | None = None
         try:
             channel.running = execution
-            result = shell.run_cell(request["code"], store_history=request.get("storeHistory", True))
+            store_history = request.get("storeHistory", True)
+            result = self._run_users_code(execution, shell.run_cell, request["code"], store_history=store_history)
             error = shell.error
             if error is None and not result.success:
                 error = _unshown(result.error_before_exec or result.error_in_exec)
@@ -203,12 +220,7 @@ class Kernel:
 
     def _reply(self, reply: dict, buffers: list[tuple[list, bytes]] | None = None) -> None:
         """Sends the last message of an execution; from here on an interrupt has nothing to end."""
-        while True:
-            try:
-                execution, self._channel.running = self._channel.running, 0
-                break
-            except KeyboardInterrupt:
-                continue
+        execution, self._channel.running = self._channel.running, 0
         self._inbox.end_questions(execution)
         self._channel.reply(execution, reply, buffers)
 
@@ -229,6 +241,19 @@ class Kernel:
                 except asyncio.CancelledError:
                     pass
             raise
+
+
+_RUN = Kernel.run.__code__
+_RUN_USERS_CODE = Kernel._run_users_code.__code__
+
+
+def _in_users_code(frame: FrameType | None) -> bool:
+    """Whether it was called by `_run_users_code`; a stack that is not the kernel's, say a greenlet's, is theirs, too."""
+    while frame is not None and frame.f_code is not _RUN:
+        if frame.f_code is _RUN_USERS_CODE:
+            return True
+        frame = frame.f_back
+    return frame is None
 
 
 def _unshown(error: BaseException | None) -> dict:

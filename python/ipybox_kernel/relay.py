@@ -81,7 +81,8 @@ class Relay:
         data = os.read(self._copy_out, PACKET)
         if not self._send(frames.frame(self._kinds[pipe], data, flags=frames.RAW)):
             return False
-        os.read(pipe, PACKET)
+        # Not more: a program that has opened the pipe by name, as /dev/stdout, adds to the packet that waits.
+        os.read(pipe, len(data))
         return True
 
     def _send(self, data: bytes) -> bool:

@@ -5,6 +5,7 @@ descriptors 1 and 2, and reports how a kernel ended. A connection is a kernel's 
 kernel forks itself, and its fork comes forward here.
 """
 
+import contextlib
 import errno
 import gc
 import json
@@ -81,6 +82,8 @@ class Zygote:
         self._children: dict[int, Child] = {}  # by each of its descriptors
         self._file_workers: dict[int, FileWorker] = {}  # likewise
         self._wakeup_in, self._wakeup_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        #: Makes room for a connection that has to be turned away when descriptors are used up.
+        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def serve(self) -> None:
         signal.set_wakeup_fd(self._wakeup_out, warn_on_full_buffer=False)
@@ -91,7 +94,12 @@ class Zygote:
         while True:
             events = self._poll.poll(None if warm else _IDLE_S)
             for descriptor, happened in events:
-                self._handle(descriptor, happened)
+                try:
+                    self._handle(descriptor, happened)
+                except Exception:  # one kernel must not end the zygote, whatever it does
+                    traceback.print_exc()
+                    if (child := self._children.get(descriptor)) is not None:
+                        self._drop(child)
             if not events:
                 self._warm_further()
                 warm = True
@@ -116,7 +124,11 @@ class Zygote:
             worker.close(self._poll)
 
     def _accept(self) -> None:
-        sock, _ = self._listener.accept()
+        try:
+            sock, _ = self._listener.accept()
+        except OSError as error:
+            self._turn_away(error)
+            return
         try:
             sock.settimeout(_REQUEST_TIMEOUT_S)
             request = _read_request(sock)
@@ -132,18 +144,29 @@ class Zygote:
                 sock.close()
             else:
                 self._fork(KernelSpec(**request), sock)
+        except OSError as error:  # descriptors, processes or memory are used up
+            _refuse(sock, error)
         except Exception:  # one request must not end the zygote
             traceback.print_exc()
             sock.close()
+
+    def _turn_away(self, error: OSError) -> None:
+        """There is no descriptor left for a connection: it is told so, and not left to wait."""
+        os.close(self._spare)
+        try:
+            sock, _ = self._listener.accept()
+            _refuse(sock, error)
+        except OSError:
+            pass  # who has connected is gone
+        finally:
+            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def _fork(self, spec: KernelSpec, sock: socket.socket) -> None:
         child = Child(sock)
         try:
             pid = os.fork()
         except OSError as error:
-            name = errno.errorcode.get(error.errno or 0, "EAGAIN")
-            sock.send(frames.frame(frames.REFUSED, name.encode()))
-            child.leave_ends()
+            _refuse(sock, error)
             child.close()
             return
         if pid == 0:
@@ -158,8 +181,13 @@ class Zygote:
             finally:
                 os._exit(status)
         child.leave_ends()
-        child.watch(self._poll)
-        child.began(pid, self._poll)
+        try:
+            child.watch(self._poll)
+            child.began(pid, os.pidfd_open(pid), self._poll)
+        except OSError:
+            os.kill(pid, signal.SIGKILL)  # nobody would watch it
+            child.close()
+            raise
         self._keep(child)
 
     def _fork_watch(self, sock: socket.socket) -> None:
@@ -174,7 +202,9 @@ class Zygote:
 
     def _fork_live(self, parent_pid: int, kernel_id: str, sock: socket.socket) -> None:
         """The kernel `parent_pid` is about to be asked by the agent to fork itself: prepares for the new one."""
-        parent = next(child for child in self._children.values() if child.pid == parent_pid)
+        parent = next((child for child in self._children.values() if child.pid == parent_pid and not child.exited), None)
+        if parent is None:
+            raise ProcessLookupError(errno.ESRCH, "the kernel that was to be forked has ended")
         child = Child(sock)
         child.watch(self._poll)
         self._poll.register(child.control.fileno(), select.EPOLLIN)
@@ -216,6 +246,7 @@ class Zygote:
         else:
             if events & (select.EPOLLRDHUP | select.EPOLLHUP):
                 child.released = True
+                child.kill()
             elif events & select.EPOLLOUT:
                 child.relay.on_writable(self._poll)
         if child.released and (child.exited or child.pid == 0):
@@ -224,11 +255,24 @@ class Zygote:
     def _on_forked(self, child: Child) -> None:
         self._poll.unregister(child.control.fileno())
         try:
-            child.come_forward(self._poll)
-        except OSError:  # it has ended, or was never forked
-            self._forget(child)
-        else:
+            pid = child.claimed_pid()
+            pidfd = os.pidfd_open(pid)
+            if pid in self._known_pids() or _parent_of(pid) != os.getpid():
+                os.close(pidfd)
+                raise ConnectionError(f"process {pid} has not come to the zygote as a new child")
+            child.began(pid, pidfd, self._poll)
             self._keep(child)
+            child.hand_over()
+        except OSError:  # it has ended, was never forked, or lies
+            self._drop(child)
+
+    def _known_pids(self) -> set[int]:
+        return {child.pid for child in self._children.values()} | {worker.pid for worker in self._file_workers.values()}
+
+    def _drop(self, child: Child) -> None:
+        """Ends a kernel that can't be kept."""
+        child.kill()
+        self._forget(child)
 
     def _forget(self, child: Child) -> None:
         for descriptor in child.descriptors:
@@ -241,12 +285,29 @@ class Zygote:
 
     def _reap_orphans(self) -> None:
         """Processes that kernels have left behind; kernels themselves are reaped in `_forget`, file workers when they end."""
-        kept = {child.pid for child in self._children.values()} | {worker.pid for worker in self._file_workers.values()}
+        kept = self._known_pids()
         with open(f"/proc/self/task/{os.getpid()}/children") as file:
             orphans = [int(pid) for pid in file.read().split()]
         for pid in orphans:
             if pid not in kept:
                 os.waitpid(pid, os.WNOHANG)
+
+
+def _refuse(sock: socket.socket, error: OSError) -> None:
+    """Says why there is no process, as far as the other side still listens."""
+    name = errno.errorcode.get(error.errno or 0, "EAGAIN")
+    with contextlib.suppress(OSError):
+        sock.send(frames.frame(frames.REFUSED, name.encode()), socket.MSG_DONTWAIT)
+    sock.close()
+
+
+def _parent_of(pid: int) -> int:
+    """The parent of a process; 0 when there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return int(file.read().rpartition(b")")[2].split()[1])
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def _read_request(sock: socket.socket) -> dict:

@@ -96,6 +96,25 @@ def test_the_end_comes_after_all_that_was_written(wire: Wire, zygote: Zygote) ->
     assert received[2:] == [(frames.EXITED, 0, 0, struct.pack("<i", -9))]
 
 
+def test_what_joins_a_packet_that_waits_is_not_lost(wire: Wire, zygote: Zygote, monkeypatch: pytest.MonkeyPatch) -> None:
+    # verifies: STREAM-02, STREAM-03
+    # As a program does that opens /dev/stdout by name: its writes are not in packet mode.
+    by_name = os.open(f"/proc/self/fd/{wire.stdout}", os.O_WRONLY | os.O_NONBLOCK)
+    send = zygote.relay._send
+    late = [b"second"]
+
+    def send_while_it_writes(data: bytes) -> bool:
+        if late:
+            os.write(by_name, late.pop())
+        return send(data)
+
+    monkeypatch.setattr(zygote.relay, "_send", send_while_it_writes)
+    os.write(by_name, b"first")
+    zygote.run()
+    os.close(by_name)
+    assert [payload for _, _, _, payload in wire.frames()] == [b"first", b"second"]
+
+
 def test_output_for_an_agent_that_has_let_go_is_dropped(wire: Wire, zygote: Zygote) -> None:
     wire.agent.close()
     os.write(wire.stdout, b"nobody reads this")

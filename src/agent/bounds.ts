@@ -29,7 +29,7 @@ export async function explainStart(error: unknown): Promise<KernelStartError> {
   }
   const status = error instanceof NoProcessError ? error.status : undefined;
   if (status === undefined) return new KernelStartError(message, undefined, error);
-  const death = describeExit(status, await readMemoryState());
+  const death = describeExit(status, await readMemoryState(), { killed: false, oomKills: 0 });
   if (death.reason === "oom") {
     return new KernelStartError(
       "its process was ended because the container ran out of memory: raise memoryBytes",

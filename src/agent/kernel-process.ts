@@ -1,27 +1,18 @@
 import { connect, type Socket } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
-import {
-  encodeJsonFrame,
-  type Frame,
-  FrameKind,
-  frameLength,
-  HEADER_BYTES,
-  MAX_KERNEL_FRAME_BYTES,
-  readFrame,
-} from "../protocol/frame.ts";
+import { encodeJsonFrame, FrameKind } from "../protocol/frame.ts";
 import type { KernelSpec, LiveForkSpec } from "../protocol/requests.ts";
 import { deferred } from "../internal/deferred.ts";
+import { type ExitStatus, FrameSplitter, partition } from "./kernel-socket.ts";
 
 const START_TIMEOUT_MS = 10_000;
-
-/** How a kernel's process ended: its status, or minus the number of the signal that ended it. */
-export type ExitStatus = number;
 
 export interface KernelProcessEvents {
   /** One or more whole frames, in the order the kernel sent them. */
   onFrames(block: Buffer): void;
-  /** The process has ended, and all that it wrote has been given to `onFrames`. */
-  onExit(status: ExitStatus): void;
+  /** A SIGINT came too early for what was to begin; now that execution has begun. */
+  onBegun(execution: number): void;
+  /** The process has ended, and all that it wrote has been given to `onFrames`. `killed` when the agent has sent it SIGKILL. */
+  onExit(status: ExitStatus, killed: boolean): void;
 }
 
 /** The zygote has preloaded packages that have changed since. */
@@ -41,87 +32,80 @@ export class NoProcessError extends Error {
 
 /** One kernel's process: forked by the zygote or by another kernel, spoken to over a unix socket, signalled as a group. */
 export class KernelProcess {
-  /** Also the id of its session and of its group. */
-  readonly pid: number;
-  readonly #socket: Socket;
   readonly #zygotePath: string;
+  readonly #events: KernelProcessEvents;
+  readonly #socket: Socket;
+  /** Resolves when the process takes requests and its id is known. */
+  readonly #up = deferred<void>();
+  #isReady = false;
+  /** The zygote tells it first: a process that runs cells is not believed. */
+  #pid: number | undefined;
+  /** Who waits for its end is told of it: it takes requests. */
+  #isKnown = false;
+  #status: ExitStatus | undefined;
+  #killed = false;
   #released = false;
 
-  private constructor(pid: number, socket: Socket, zygotePath: string) {
-    this.pid = pid;
-    this.#socket = socket;
+  private constructor(zygotePath: string, events: KernelProcessEvents) {
     this.#zygotePath = zygotePath;
+    this.#events = events;
+    this.#socket = connect(zygotePath);
+    const splitter = new FrameSplitter((block) => this.#receive(block));
+    this.#socket.on("data", (chunk) => {
+      try {
+        splitter.push(chunk);
+      } catch (error) {
+        this.#kill();
+        this.#socket.destroy(error as Error);
+      }
+    });
+    this.#socket.on("error", (error) => this.#up.reject(error));
+    this.#socket.on("close", () => this.#onClose());
   }
 
   /** Has the zygote at `zygotePath` fork a kernel; resolves when the kernel takes requests. */
   static async start(zygotePath: string, spec: KernelSpec | LiveForkSpec, events: KernelProcessEvents): Promise<KernelProcess> {
-    const socket = connect(zygotePath);
-    const started = deferred<number>();
-    const ready = deferred<void>();
-    let status: ExitStatus | undefined;
-    const splitter = new FrameSplitter((block) => {
-      for (const part of partition(block)) {
-        if (Buffer.isBuffer(part)) events.onFrames(part);
-        else if (part.kind === "started") started.resolve(part.pid);
-        else if (part.kind === "ready") ready.resolve();
-        else if (part.kind === "exited") status = part.status;
-        else if (part.kind === "refused") ready.reject(new NoProcessError({ errno: part.errno }));
-        else ready.reject(new StaleZygoteError());
-      }
-      // The socket stays open until it is released, so that the process's id can't name another.
-      if (status !== undefined) socket.destroy();
-    });
-    let process: KernelProcess | undefined;
-    socket.on("data", (chunk) => {
-      try {
-        splitter.push(chunk);
-      } catch (error) {
-        socket.destroy(error as Error);
-      }
-    });
-    socket.on("error", (error) => {
-      ready.reject(error);
-    });
-    socket.on("close", () => {
-      ready.reject(new NoProcessError({ status }));
-      if (process !== undefined && !process.#released) {
-        process.#released = true;
-        process.#kill("SIGKILL");
-        events.onExit(status ?? -9);
-      }
-    });
-    socket.write(encodeJsonFrame(FrameKind.request, spec));
-    const deadline = new AbortController();
+    const process = new KernelProcess(zygotePath, events);
+    process.#socket.write(encodeJsonFrame(FrameKind.request, spec));
+    const late = setTimeout(() => {
+      process.#up.reject(new Error(`the kernel did not answer within ${START_TIMEOUT_MS} ms`));
+    }, START_TIMEOUT_MS);
     try {
-      await Promise.race([
-        ready.promise,
-        delay(START_TIMEOUT_MS, undefined, { signal: deadline.signal, ref: false }).then(() => {
-          throw new Error(`the kernel did not answer within ${START_TIMEOUT_MS} ms`);
-        }),
-      ]);
-      // The zygote tells it before the process can: a process that runs cells is not believed.
-      process = new KernelProcess(await started.promise, socket, zygotePath);
+      await process.#up.promise;
+      process.#isKnown = true;
       return process;
     } catch (error) {
-      socket.destroy();
+      process.release();
       throw error;
     } finally {
-      deadline.abort();
+      clearTimeout(late);
     }
+  }
+
+  /** Also the id of its session and of its group; known once it takes requests. */
+  get pid(): number | undefined {
+    return this.#pid;
   }
 
   /** Prepares for a fork of this process, which must then be asked for it; resolves when the new kernel takes requests. */
   fork(kernelId: string, events: KernelProcessEvents): Promise<KernelProcess> {
-    return KernelProcess.start(this.#zygotePath, { fork_of: this.pid, kernel_id: kernelId }, events);
+    const spec: LiveForkSpec = { fork_of: this.#pid as number, kernel_id: kernelId };
+    return KernelProcess.start(this.#zygotePath, spec, events);
   }
 
   send(frame: Uint8Array): void {
     this.#socket.write(frame);
   }
 
-  /** Sends a signal to the kernel and the processes that its cells have started. */
-  signal(signal: NodeJS.Signals): void {
-    if (!this.#released) this.#kill(signal);
+  /** Sends SIGINT to the kernel and the processes that its cells have started. */
+  interrupt(): void {
+    this.#signal("SIGINT");
+  }
+
+  /** Sends SIGKILL likewise; its end is told as any other. */
+  kill(): void {
+    if (!this.#released) this.#killed = true;
+    this.#kill();
   }
 
   /** Stops taking output: the kernel's next print waits. */
@@ -135,14 +119,44 @@ export class KernelProcess {
 
   /** Ends the process without a word to `onExit`. */
   release(): void {
-    if (this.#released) return;
-    this.#kill("SIGKILL");
+    this.#kill();
     this.#released = true;
     this.#socket.destroy();
   }
 
-  #kill(signal: NodeJS.Signals): void {
-    for (const target of [-this.pid, this.pid]) {
+  #receive(block: Buffer): void {
+    for (const part of partition(block)) {
+      if (this.#released) return;
+      if (Buffer.isBuffer(part)) this.#events.onFrames(part);
+      else if (part.kind === "started") this.#pid ??= part.pid;
+      else if (part.kind === "ready") this.#isReady = true;
+      else if (part.kind === "begun") this.#events.onBegun(part.execution);
+      else if (part.kind === "exited") this.#status = part.status;
+      else if (part.kind === "refused") this.#up.reject(new NoProcessError({ errno: part.errno }));
+      else this.#up.reject(new StaleZygoteError());
+    }
+    if (this.#pid !== undefined && this.#isReady) this.#up.resolve();
+    if (this.#status === undefined) return;
+    // What it has started ends with it; before the socket closes, since from then on its id can name another.
+    this.#kill();
+    this.#socket.destroy();
+  }
+
+  #onClose(): void {
+    this.#up.reject(new NoProcessError({ status: this.#status }));
+    if (this.#released) return;
+    if (this.#status === undefined) this.#kill(); // the zygote has gone, and nobody else ends it
+    this.#released = true;
+    if (this.#isKnown) this.#events.onExit(this.#status ?? -9, this.#killed);
+  }
+
+  #kill(): void {
+    this.#signal("SIGKILL");
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#released || this.#pid === undefined) return;
+    for (const target of [-this.#pid, this.#pid]) {
       try {
         process.kill(target, signal);
         return;
@@ -150,76 +164,5 @@ export class KernelProcess {
         // No such group: it is just being set up, or all of it has ended.
       }
     }
-  }
-}
-
-type Part =
-  | Buffer
-  | { readonly kind: "started"; readonly pid: number }
-  | { readonly kind: "ready" }
-  | { readonly kind: "exited"; readonly status: ExitStatus }
-  | { readonly kind: "refused"; readonly errno: string }
-  | { readonly kind: "stale" };
-
-/** What a block holds: frames for the client, and what is meant for the agent itself. */
-function* partition(block: Buffer): Generator<Part> {
-  let start = 0;
-  for (let offset = 0; offset < block.length;) {
-    const end = offset + HEADER_BYTES + block.readUInt32LE(offset);
-    if (AGENTS_OWN.has(block[offset + 4] as number)) {
-      if (offset > start) yield block.subarray(start, offset);
-      yield ownPart(readFrame(block, offset));
-      start = end;
-    }
-    offset = end;
-  }
-  if (start < block.length) yield block.subarray(start);
-}
-
-const AGENTS_OWN: ReadonlySet<number> = new Set([
-  FrameKind.started,
-  FrameKind.ready,
-  FrameKind.exited,
-  FrameKind.refused,
-  FrameKind.stale,
-]);
-
-function ownPart({ kind, payload }: Frame): Exclude<Part, Buffer> {
-  switch (kind) {
-    case FrameKind.started:
-      return { kind: "started", pid: payload.readUInt32LE(0) };
-    case FrameKind.ready:
-      return { kind: "ready" };
-    case FrameKind.exited:
-      return { kind: "exited", status: payload.readInt32LE(0) };
-    case FrameKind.refused:
-      return { kind: "refused", errno: payload.toString() };
-    default:
-      return { kind: "stale" };
-  }
-}
-
-/** Cuts a byte stream into blocks of whole frames. */
-export class FrameSplitter {
-  readonly #onBlock: (block: Buffer) => void;
-  #rest: Buffer = Buffer.alloc(0);
-
-  constructor(onBlock: (block: Buffer) => void) {
-    this.#onBlock = onBlock;
-  }
-
-  /** Throws when a frame is longer than a kernel's may be: what follows can't be told apart. */
-  push(chunk: Buffer): void {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    let end = 0;
-    for (;;) {
-      const length = frameLength(bytes, end);
-      if (length === undefined) break;
-      if (length > MAX_KERNEL_FRAME_BYTES) throw new Error(`a kernel sent a frame of ${length} bytes`);
-      if (end + length > bytes.length) break;
-      end += length;
-    }
-    this.#rest = bytes.subarray(end);
-    if (end > 0) this.#onBlock(bytes.subarray(0, end));
   }
 }

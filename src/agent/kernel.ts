@@ -1,43 +1,32 @@
-import {
-  encodeFrame,
-  encodeJsonFrame,
-  endsExecution,
-  FrameFlag,
-  FrameKind,
-  HEADER_BYTES,
-  writeSequence,
-} from "../protocol/frame.ts";
+import { encodeFrame, encodeJsonFrame, FrameFlag, FrameKind } from "../protocol/frame.ts";
 import type { LifecycleMessage } from "../protocol/lifecycle.ts";
 import { KernelStartError } from "./bounds.ts";
 import { Escalation } from "./escalation.ts";
-import { describeExit, type FullDisk } from "./exit.ts";
-import type { ExitStatus, KernelProcess, KernelProcessEvents } from "./kernel-process.ts";
+import { countOomKills, describeExit, type FullDisk } from "./exit.ts";
+import type { KernelProcess, KernelProcessEvents } from "./kernel-process.ts";
+import type { ExitStatus } from "./kernel-socket.ts";
 import { readMemoryState } from "./memory.ts";
 import { Output } from "./output.ts";
-
-/** So many executions are remembered, so that one that is sent again is not run again. */
-const REMEMBERED_EXECUTIONS = 4_096;
-
-/** Longer ends of executions are not worth keeping twice. */
-const MAX_KEPT_END_BYTES = 256 * 1024;
-
-/** What a kernel may send. */
-const KERNELS_OWN: ReadonlySet<number> = new Set([FrameKind.stdout, FrameKind.stderr, FrameKind.message, FrameKind.call]);
-
-/** Something to do for a client, in its turn. */
-export interface Task {
-  readonly number: number;
-  /** What the kernel's process is sent. */
-  readonly frame: Buffer;
-  readonly stopOnError: boolean;
-  /** Whether it has a result, which tells that cells before it are forgotten. */
-  readonly isCell: boolean;
-  /** Called right before the frame is sent. */
-  readonly prepare?: (process: KernelProcess) => void;
-}
+import { ProcessSlot } from "./process-slot.ts";
+import type { ReplayBudget } from "./replay-budget.ts";
+import { Stamp } from "./stamp.ts";
+import { abortTask, failTask, type Task, TaskQueue } from "./tasks.ts";
 
 /** Starts a kernel's process; the registry knows how. */
 export type StartProcess = (events: KernelProcessEvents) => Promise<KernelProcess>;
+
+/**
+ * What a kernel does. A task begins in `starting`, when there is no process yet, and in `running` otherwise; it is
+ * not sent before that. In both, only `#settle` lets it go. Nothing leaves `closed`.
+ */
+type State =
+  | { readonly kind: "idle" }
+  | { readonly kind: "starting"; readonly task: Task }
+  /** The process may have ended, and why is just being found out. */
+  | { readonly kind: "running"; readonly task: Task; readonly oomKills: number }
+  /** A new process is started for the resets of these numbers. */
+  | { readonly kind: "resetting"; readonly numbers: number[] }
+  | { readonly kind: "closed" };
 
 /**
  * A kernel as its clients know it: it has an id, does one task at a time, keeps what they gave for
@@ -47,101 +36,107 @@ export class Kernel {
   readonly id: string;
   readonly output: Output;
   readonly #startProcess: StartProcess;
-  readonly #known = new Set<number>();
+  readonly #tasks = new TaskQueue();
+  readonly #slot = new ProcessSlot();
+  readonly #stamp = new Stamp();
   readonly #escalation = new Escalation();
-  #queue: Task[] = [];
-  #current: Task | undefined;
-  /** Raw output between cells belongs to the last one. */
-  #last = 0;
-  /** What has come of the message that ends the current task. */
-  #end: { readonly sequence: number; readonly frames: Buffer[]; bytes: number } | undefined;
-  #process: KernelProcess | undefined;
-  #starting: Promise<void> | undefined;
-  readonly #resetting = new Set<number>();
   /** What each client exposes, as the process is told it. */
   readonly #exposed = new Map<string, Buffer>();
+  #state: State = { kind: "idle" };
   #stateLost = false;
-  #closed = false;
   /** Why its process was ended, if it was for that. */
   #fullDisk: FullDisk | undefined;
   /** When the last task ended. */
   idleSince: number = Date.now();
 
-  constructor(id: string, startProcess: StartProcess) {
+  constructor(id: string, startProcess: StartProcess, budget: ReplayBudget) {
     this.id = id;
     this.#startProcess = startProcess;
-    this.output = new Output(() => this.#balance());
+    this.output = new Output(() => this.#balance(), budget);
   }
 
   /** Whether a cell runs or waits. */
   get busy(): boolean {
-    return this.#current !== undefined || this.#queue.length > 0;
+    return (this.#state.kind !== "idle" && this.#state.kind !== "closed") || this.#tasks.waiting > 0;
   }
 
   /** The id of its process, as long as one runs. */
   get pid(): number | undefined {
-    return this.#process?.pid;
+    return this.#slot.process?.pid;
   }
 
   /** Ends its process, because that has filled the disk. */
   endForDisk(disk: FullDisk): void {
-    if (this.#process === undefined) return;
+    if (this.#slot.process === undefined) return;
     this.#fullDisk = disk;
-    this.#process.signal("SIGKILL");
+    this.#slot.process.kill();
   }
 
   /** Has a process started unless one runs; rejects when that fails. */
   async start(startProcess: StartProcess = this.#startProcess): Promise<void> {
-    if (this.#process !== undefined) return;
-    this.#starting ??= this.#start(startProcess).finally(() => {
-      this.#starting = undefined;
-    });
-    await this.#starting;
+    const events: KernelProcessEvents = {
+      onFrames: (block) => this.#onFrames(block),
+      onBegun: (execution) => this.#escalation.onBegun(execution),
+      onExit: (status, killed) => void this.#onExit(status, killed),
+    };
+    await this.#slot.fill(
+      () => startProcess(events),
+      (process) => {
+        for (const request of this.#exposed.values()) process.send(request);
+      },
+    );
   }
 
   /** Whether a task of that number was ever given. */
   knows(number: number): boolean {
-    return this.#known.has(number);
+    return this.#tasks.knows(number);
   }
 
   /** Does a task after those before it. One that was given before is not done again: its end is repeated. */
   enqueue(task: Task): void {
-    if (this.#known.has(task.number)) {
+    if (this.#tasks.knows(task.number)) {
       this.resume(task.number);
       return;
     }
-    this.#remember(task.number);
     const waits = this.busy;
-    this.#queue.push(task);
+    this.#tasks.push(task);
     if (waits) this.output.emit({ type: "execution_queued" }, task.number);
     void this.#next();
   }
 
   /** Makes sure that a client which knows of a task gets its end. */
   resume(number: number): void {
-    const waits = this.#queue.some((task) => task.number === number) || this.#resetting.has(number);
-    if (!waits && this.#current?.number !== number) this.output.repeatEnd(number);
+    const resets = this.#state.kind === "resetting" && this.#state.numbers.includes(number);
+    const comes = resets || this.#tasks.waitsFor(number) || this.#task?.number === number;
+    if (!comes) this.output.repeatEnd(number);
   }
 
-  /** Interrupts a task: SIGINT, and in the end SIGKILL. One that waits is taken from the queue. */
+  /** Interrupts a task: SIGINT, and in the end SIGKILL. One that was not sent is not run at all. */
   interrupt(number: number): void {
-    const waiting = this.#queue.findIndex((task) => task.number === number);
-    if (waiting >= 0) {
-      this.#queue.splice(waiting, 1);
-      this.output.emit({ type: "execution_aborted", reason: "interrupted" }, number, FrameFlag.last);
-    } else if (this.#current?.number === number && this.#process !== undefined) {
-      this.#escalation.begin(this.#process);
+    const waiting = this.#tasks.take(number);
+    if (waiting !== undefined) {
+      abortTask(this.output, waiting, "interrupted");
+    } else if (this.#state.kind === "starting" && this.#state.task.number === number) {
+      const { task } = this.#state;
+      this.#settle();
+      abortTask(this.output, task, "interrupted");
+      this.#goOn();
+    } else if (this.#state.kind === "running" && this.#state.task.number === number && this.#slot.process !== undefined) {
+      this.#escalation.begin(this.#slot.process, number);
+      this.#balance();
     }
   }
 
-  /** Gives the running cell what it has asked for. */
-  answer(number: number, reply: Buffer): void {
-    if (this.#current?.number === number) this.#process?.send(encodeFrame(FrameKind.request, reply, number));
+  /** Gives the running cell what it has asked for by a question of that number. */
+  answer(number: number, question: number, reply: Buffer): void {
+    if (this.#state.kind !== "running" || this.#state.task.number !== number) return;
+    this.output.emit({ type: "input_answered", number: question }, number);
+    this.#slot.process?.send(encodeFrame(FrameKind.request, reply, number));
   }
 
   /** Hands the process what is about calls of host functions: they need not be the running cell's. */
   relay(frame: Buffer): void {
-    this.#process?.send(frame);
+    this.#slot.process?.send(frame);
   }
 
   /** Has a client expose what it exposes, in its turn, and from then on in each new process before anything else. */
@@ -151,179 +146,164 @@ export class Kernel {
       frame: encodeFrame(kind, request, number),
       stopOnError: false,
       isCell: false,
-      prepare: () => this.#exposed.set(client, encodeFrame(kind, request)),
+      prepare: () => void this.#exposed.set(client, encodeFrame(kind, request)),
     });
   }
 
   /** A client does not come back: calls of what it has exposed fail. */
   leave(client: string): void {
     if (!this.#exposed.delete(client)) return;
-    this.#process?.send(encodeJsonFrame(FrameKind.request, { type: "client_left", client }));
+    this.#slot.process?.send(encodeJsonFrame(FrameKind.request, { type: "client_left", client }));
   }
 
-  /** Ends what runs, aborts what waits, and starts a new process. */
-  async reset(number: number): Promise<void> {
-    if (this.#known.has(number)) {
+  /** Ends what runs, aborts what waits, and starts a new process. What is given after it runs in that one. */
+  reset(number: number): void {
+    if (this.#tasks.knows(number)) {
       this.resume(number);
       return;
     }
-    this.#remember(number);
-    this.#resetting.add(number);
-    await this.#starting?.catch(() => undefined);
-    for (const task of this.#queue.splice(0)) {
-      this.output.emit({ type: "execution_aborted", reason: "reset" }, task.number, FrameFlag.last);
+    if (this.#state.kind === "closed") return;
+    this.#tasks.remember(number);
+    for (const task of this.#tasks.takeAll()) abortTask(this.output, task, "reset");
+    if (this.#slot.empty()) this.#stateLost = true;
+    const task = this.#task;
+    if (task !== undefined) {
+      this.#settle();
+      failTask(this.output, task, { type: "kernel_died", reason: "reset", exitCode: null, signal: null });
     }
-    this.#process?.release();
-    if (this.#process !== undefined) this.#onGone();
-    if (this.#current !== undefined) {
-      const died = { type: "kernel_died", reason: "reset", exitCode: null, signal: null } as const;
-      this.output.emit(died, this.#current.number, FrameFlag.last);
-      this.#current = undefined;
-      this.#end = undefined;
+    if (this.#state.kind === "resetting") {
+      this.#state.numbers.push(number); // nothing has run in the new process yet
+    } else {
+      this.#state = { kind: "resetting", numbers: [number] };
+      void this.#startAnew(this.#state.numbers);
     }
-    this.idleSince = Date.now();
-    try {
-      await this.start();
-      this.output.emit({ type: "reset_reply" }, number, FrameFlag.last);
-    } catch (error) {
-      if (!this.#closed) this.output.emit(startFailed(error), number, FrameFlag.last);
-    }
-    this.#resetting.delete(number);
-    this.idleSince = Date.now();
-    void this.#next();
   }
 
   /** Ends process and connections. */
   close(code: string, message: string): void {
-    this.#closed = true;
-    this.#escalation.end();
-    this.#process?.release();
-    this.#process = undefined;
+    this.#settle();
+    this.#state = { kind: "closed" };
+    this.#slot.close();
     this.output.close(code, message);
   }
 
-  async #next(): Promise<void> {
-    if (this.#current !== undefined || this.#closed) return;
-    const task = this.#queue.shift();
-    if (task === undefined) return;
-    this.#current = task;
-    this.#last = task.number;
+  /** What is done now. */
+  get #task(): Task | undefined {
+    return this.#state.kind === "starting" || this.#state.kind === "running" ? this.#state.task : undefined;
+  }
+
+  /** From `resetting` to `idle`. */
+  async #startAnew(numbers: readonly number[]): Promise<void> {
+    let outcome: LifecycleMessage = { type: "reset_reply" };
     try {
       await this.start();
     } catch (error) {
-      if (this.#closed || this.#current !== task) return;
-      this.output.emit(startFailed(error), task.number, FrameFlag.last);
-      this.#finish(task, true);
-      return;
+      outcome = startFailed(error);
     }
-    // Meanwhile it may have been reset, or ended with its process.
-    if (this.#closed || this.#current !== task || this.#process === undefined) return;
+    if (this.#state.kind !== "resetting") return;
+    this.#settle();
+    for (const number of numbers) this.output.emit(outcome, number, FrameFlag.last);
+    this.#goOn();
+  }
+
+  /** From `idle`, by `starting` where there is no process, to `running`. */
+  async #next(): Promise<void> {
+    if (this.#state.kind !== "idle") return;
+    const task = this.#tasks.shift();
+    if (task === undefined) return;
+    this.#stamp.begin(task.number);
+    if (this.#slot.process === undefined) {
+      const starting: State = { kind: "starting", task };
+      this.#state = starting;
+      let failure: LifecycleMessage | undefined;
+      await this.start().catch((error: unknown) => (failure = startFailed(error)));
+      if (this.#state !== starting) return; // aborted, reset, or ended with its process
+      if (failure !== undefined) {
+        this.#end(task, failure);
+        return;
+      }
+    }
+    this.#run(task);
+  }
+
+  #run(task: Task): void {
+    const { process } = this.#slot;
+    if (process === undefined) return; // it has ended at once, which `#onExit` tells
+    this.#state = { kind: "running", task, oomKills: countOomKills() };
     if (this.#stateLost && task.isCell) {
       this.#stateLost = false;
       this.output.emit({ type: "kernel_restarted" }, task.number);
     }
-    task.prepare?.(this.#process);
-    this.#process.send(task.frame);
+    task.prepare?.(process);
+    process.send(task.frame);
   }
 
-  async #start(startProcess: StartProcess): Promise<void> {
-    const process = await startProcess({
-      onFrames: (block) => this.#onFrames(block),
-      onExit: (status) => void this.#onExit(status),
-    });
-    if (this.#closed) {
-      process.release();
-      return;
-    }
-    this.#process = process;
-    for (const request of this.#exposed.values()) process.send(request);
-  }
-
-  #onFrames(block: Buffer): void {
-    const first = this.output.nextSequence;
-    let frames = 0;
-    let finished: { readonly task: Task; readonly failed: boolean } | undefined;
-    for (let offset = 0; offset < block.length;) {
-      const [kind, flags] = [block[offset + 4] as number, block[offset + 5] as number];
-      const execution = block.readUInt32LE(offset + 8);
-      if (!KERNELS_OWN.has(kind)) {
-        this.#process?.signal("SIGKILL"); // a cell has written to the kernel's own socket
-        return;
-      }
-      if (execution === 0) {
-        block.writeUInt32LE(this.#last, offset + 8);
-        if (this.#current === undefined || finished !== undefined) block[offset + 5] = flags | FrameFlag.late;
-      }
-      const length = HEADER_BYTES + block.readUInt32LE(offset);
-      writeSequence(block, offset, first + frames);
-      if (kind === FrameKind.message && (flags & FrameFlag.last) !== 0 && execution === this.#current?.number) {
-        this.#keepEnd(block.subarray(offset, offset + length), first + frames);
-        if (endsExecution(flags)) finished = { task: this.#current, failed: (flags & FrameFlag.failed) !== 0 };
-      }
-      frames += 1;
-      offset += length;
-    }
-    if (finished !== undefined && this.#end !== undefined) {
-      const { sequence, frames, bytes } = this.#end;
-      this.output.ended(finished.task.number, {
-        sequence,
-        frames: bytes <= MAX_KEPT_END_BYTES ? Buffer.concat(frames) : undefined,
-      });
-    }
-    this.output.publish(block, frames);
-    if (finished !== undefined) this.#finish(finished.task, finished.failed);
-  }
-
-  #keepEnd(frame: Buffer, sequence: number): void {
-    this.#end ??= { sequence, frames: [], bytes: 0 };
-    this.#end.bytes += frame.length;
-    if (this.#end.bytes <= MAX_KEPT_END_BYTES) this.#end.frames.push(Buffer.from(frame));
-  }
-
-  #finish(task: Task, failed: boolean): void {
-    this.#current = undefined;
-    this.#end = undefined;
-    this.idleSince = Date.now();
+  /** Back to `idle`; what was done is done, whatever is told of it. */
+  #settle(): void {
+    this.#state = { kind: "idle" };
+    this.#stamp.end();
     this.#escalation.end();
-    if (failed && task.stopOnError) {
-      for (const { number } of this.#queue.splice(0)) {
-        this.output.emit({ type: "execution_aborted", reason: "stopOnError" }, number, FrameFlag.last);
-      }
-    }
-    const next = this.#queue[0];
+    this.idleSince = Date.now();
+  }
+
+  /** Does what waits. */
+  #goOn(): void {
+    const next = this.#tasks.first;
     if (next !== undefined) this.output.emit({ type: "execution_started" }, next.number);
     void this.#next();
   }
 
-  /** The process is gone, and with it what cells have set. */
-  #onGone(): void {
-    this.#process = undefined;
-    this.#stateLost = true;
-    this.#escalation.end();
+  /** The task has ended without a word of its own. */
+  #end(task: Task, message: LifecycleMessage): void {
+    this.#settle();
+    failTask(this.output, task, message);
+    this.#abortFollowing(task, true);
+    this.#goOn();
   }
 
-  async #onExit(status: ExitStatus): Promise<void> {
-    const task = this.#current;
-    this.#onGone();
+  #abortFollowing(task: Task, failed: boolean): void {
+    if (!failed || !task.stopOnError) return;
+    for (const following of this.#tasks.takeAll()) abortTask(this.output, following, "stopOnError");
+  }
+
+  #onFrames(block: Buffer): void {
+    const task = this.#task;
+    const stamped = this.#stamp.apply(block, this.output.nextSequence);
+    if (stamped === undefined) {
+      this.#slot.process?.kill();
+      return;
+    }
+    this.#escalation.spend(block.length);
+    const { frames, ended } = stamped;
+    if (task === undefined || ended === undefined) {
+      this.output.publish(block, frames);
+      return;
+    }
+    this.output.ended(task.number, ended.end);
+    this.output.publish(block, frames);
+    this.#settle();
+    task.onEnd?.(ended.failed);
+    this.#abortFollowing(task, ended.failed);
+    this.#goOn();
+    this.#balance(); // the escalation has ended
+  }
+
+  async #onExit(status: ExitStatus, killed: boolean): Promise<void> {
+    const state = this.#state;
     const disk = this.#fullDisk;
     this.#fullDisk = undefined;
-    const death = describeExit(status, await readMemoryState(), disk);
-    if (task === undefined || this.#closed || this.#current !== task) return;
-    this.output.emit(death, task.number, FrameFlag.last);
-    this.#finish(task, true);
+    this.#slot.onGone();
+    this.#stateLost = true;
+    this.#escalation.end();
+    if (state.kind !== "starting" && state.kind !== "running") return;
+    const oomKills = state.kind === "running" ? state.oomKills : 0;
+    const death = describeExit(status, await readMemoryState(), { killed, oomKills, disk });
+    if (this.#state === state) this.#end(state.task, death);
   }
 
   #balance(): void {
-    if (this.output.full) this.#process?.pause();
-    else this.#process?.resume();
-  }
-
-  #remember(number: number): void {
-    this.#known.add(number);
-    // What waits is never forgotten: it is among the last.
-    if (this.#known.size > REMEMBERED_EXECUTIONS + this.#queue.length) {
-      this.#known.delete(this.#known.values().next().value as number);
-    }
+    if (this.output.full && !this.#escalation.takesOutput) this.#slot.process?.pause();
+    else this.#slot.process?.resume();
   }
 }
 

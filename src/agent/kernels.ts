@@ -4,7 +4,8 @@ import { explainStart } from "./bounds.ts";
 import { Connection } from "./connection.ts";
 import { Kernel, type StartProcess } from "./kernel.ts";
 import type { KernelProcess } from "./kernel-process.ts";
-import { receive } from "./receive.ts";
+import { type Forks, receive } from "./receive.ts";
+import { ReplayBudget } from "./replay-budget.ts";
 import type { Zygote } from "./zygote.ts";
 
 /** How often it is looked for clients that have vanished. */
@@ -43,6 +44,7 @@ export class Kernels {
   readonly #zygote: Zygote;
   readonly #spec: () => KernelSpec;
   readonly #entries = new Map<string, Entry>();
+  readonly #budget = ReplayBudget.ofSandbox();
   /** When the last cell ended of kernels that have been removed. */
   #removedIdleSince = 0;
 
@@ -79,10 +81,18 @@ export class Kernels {
     await entry.started;
   }
 
-  /** Creates a kernel that is forked from a live one: `process`, which is about to be asked for it. */
-  fork(id: string, parent: Kernel, process: KernelProcess): void {
-    const { terms } = this.#entries.get(parent.id) as Entry;
-    this.#create(id, terms, (events) => process.fork(id, events));
+  /**
+   * Creates kernels that are forked from a live one: `process`, which is about to be asked for them. An id that there
+   * is already is left out, so that the fork as a whole fails.
+   */
+  #fork(ids: readonly string[], { terms }: Entry, process: KernelProcess): Forks {
+    const free = ids.filter((id) => !this.#entries.has(id));
+    const forked = free.map((id) => this.#create(id, terms, (events) => process.fork(id, events).catch(explain)));
+    return {
+      remove: () => {
+        for (const entry of forked) this.#remove(entry, "kernel_not_found", "the kernel could not be forked");
+      },
+    };
   }
 
   /** Joins a client to a kernel until its socket closes. A client that comes again replaces its old connection. */
@@ -102,7 +112,7 @@ export class Kernels {
       receive(data as Buffer, {
         kernel,
         connection,
-        fork: (ids, process) => ids.forEach((forked) => this.fork(forked, kernel, process)),
+        fork: (ids, process) => this.#fork(ids, entry, process),
         shutdown: () => this.#remove(entry, "kernel_not_found", "the kernel was removed"),
       });
     });
@@ -131,16 +141,17 @@ export class Kernels {
   }
 
   #create(id: string, terms: KernelTerms, first?: StartProcess): Entry {
-    const kernel = new Kernel(id, (events) => {
+    const startProcess: StartProcess = (events) => {
       const spec = this.#spec();
       return this.#zygote.fork({ ...spec, env: { ...spec.env, IPYBOX_KERNEL_ID: id } }, events).catch(explain);
-    });
+    };
+    const kernel = new Kernel(id, startProcess, this.#budget);
     const started = kernel.start(first);
     const entry: Entry = { kernel, terms, clients: new Map(), leaving: new Map(), started, grace: undefined, idle: undefined };
     this.#entries.set(id, entry);
     started.then(
       () => this.#beginGrace(entry), // who has asked for it may never come
-      () => this.#entries.delete(id),
+      () => this.#remove(entry, "kernel_not_found", "its process could not be started"),
     );
     this.#watchIdle(entry);
     return entry;
@@ -159,7 +170,7 @@ export class Kernels {
 
   #beginGrace(entry: Entry): void {
     clearTimeout(entry.grace);
-    if (entry.clients.size > 0 || !this.#entries.has(entry.kernel.id)) return;
+    if (entry.clients.size > 0 || this.#entries.get(entry.kernel.id) !== entry) return;
     entry.grace = setTimeout(() => this.#remove(entry, "kernel_not_found", "no client was left"), entry.terms.graceMs);
   }
 
@@ -183,6 +194,7 @@ export class Kernels {
     clearTimeout(entry.grace);
     clearTimeout(entry.idle);
     for (const timer of entry.leaving.values()) clearTimeout(timer);
+    if (this.#entries.get(entry.kernel.id) !== entry) return; // it was removed before
     this.#entries.delete(entry.kernel.id);
     this.#removedIdleSince = Math.max(this.#removedIdleSince, entry.kernel.busy ? Date.now() : entry.kernel.idleSince);
     entry.kernel.close(code, reason);

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 
 /** What the sandbox's cgroup counts of its memory, in bytes. */
@@ -8,9 +9,25 @@ export interface MemoryState {
   readonly peakBytes: number | undefined;
 }
 
+const ROOT = "/sys/fs/cgroup";
+const EVENTS_V2 = "memory.events";
+const EVENTS_V1 = "memory/memory.oom_control";
+
+/** How many processes were ended because memory ran out, up to now. */
+export function readOomKills(root: string = ROOT): number {
+  for (const name of [EVENTS_V2, EVENTS_V1]) {
+    try {
+      return counter(readFileSync(`${root}/${name}`, "utf8"), "oom_kill");
+    } catch {
+      continue;
+    }
+  }
+  return 0;
+}
+
 /** Reads the sandbox's own cgroup, version 2 or 1; both show it at this place from inside. */
-export async function readMemoryState(root = "/sys/fs/cgroup"): Promise<MemoryState> {
-  const v2 = await read(`${root}/memory.events`);
+export async function readMemoryState(root: string = ROOT): Promise<MemoryState> {
+  const v2 = await read(`${root}/${EVENTS_V2}`);
   if (v2 !== undefined) {
     return {
       oomKills: counter(v2, "oom_kill"),
@@ -18,7 +35,7 @@ export async function readMemoryState(root = "/sys/fs/cgroup"): Promise<MemorySt
       peakBytes: number(await read(`${root}/memory.peak`)),
     };
   }
-  const v1 = await read(`${root}/memory/memory.oom_control`);
+  const v1 = await read(`${root}/${EVENTS_V1}`);
   return {
     oomKills: v1 === undefined ? 0 : counter(v1, "oom_kill"),
     limitBytes: number(await read(`${root}/memory/memory.limit_in_bytes`)),

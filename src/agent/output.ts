@@ -2,6 +2,7 @@ import { encodeJsonFrame, FrameFlag, FrameKind, frameLength, writeSequence } fro
 import type { LifecycleMessage } from "../protocol/lifecycle.ts";
 import type { Connection } from "./connection.ts";
 import { ReplayBuffer } from "./replay.ts";
+import type { ReplayBudget } from "./replay-budget.ts";
 
 /** The ends of so many executions are kept, as long as they have so many bytes, should they be gone from the replay buffer. */
 const REMEMBERED_ENDS = 256;
@@ -17,15 +18,16 @@ export interface End {
 
 /** All that a kernel gives: numbered, kept for a while, and sent to each of its clients. */
 export class Output {
-  readonly #replay = new ReplayBuffer();
+  readonly #replay: ReplayBuffer;
   readonly #connections = new Set<Connection>();
   readonly #ends = new Map<number, End>();
   #endBytes = 0;
   readonly #onBalance: () => void;
 
   /** `onBalance` is called when the clients may take more or less than before. */
-  constructor(onBalance: () => void) {
+  constructor(onBalance: () => void, budget: ReplayBudget) {
     this.#onBalance = onBalance;
+    this.#replay = new ReplayBuffer(budget);
   }
 
   /** The sequence of the next frame. */
@@ -44,7 +46,7 @@ export class Output {
     const sequence = after === "latest" ? this.nextSequence - 1 : after;
     const nextSequence = this.#replay.startAfter(sequence);
     const gone = nextSequence > sequence + 1 ? [...this.#replay.gone] : undefined;
-    connection.control({ type: "ready", kernelId, nextSequence, gone });
+    connection.control({ type: "ready", kernelId, nextSequence, lastSequence: this.nextSequence - 1, gone });
     for (const block of this.#replay.after(sequence)) connection.send(block);
     this.#connections.add(connection);
     this.#onBalance();
@@ -100,6 +102,7 @@ export class Output {
   close(code: string, message: string): void {
     for (const connection of this.#connections) connection.close(code, message);
     this.#connections.clear();
+    this.#replay.close();
   }
 
   #forget(execution: number): void {

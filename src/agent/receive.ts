@@ -9,11 +9,17 @@ export const KERNEL_ID: RegExp = /^[0-9a-z-]{8,64}$/;
 
 const MAX_FORKS = 1_024;
 
+/** Kernels that are about to be forked. */
+export interface Forks {
+  /** Ends those that there are: the fork as a whole has failed. */
+  remove(): void;
+}
+
 /** A client's connection to a kernel. */
 export interface Recipient {
   readonly kernel: Kernel;
   readonly connection: Connection;
-  fork(ids: readonly string[], process: KernelProcess): void;
+  fork(ids: readonly string[], process: KernelProcess): Forks;
   shutdown(): void;
 }
 
@@ -55,13 +61,16 @@ function act(frame: Frame, recipient: Recipient): void {
       break;
     case "fork_request": {
       const ids = kernelIds(request.kernels);
-      const order = Buffer.from(JSON.stringify({ type: "fork_request", count: ids.length }));
+      let forks: Forks | undefined;
       kernel.enqueue({
         number,
-        frame: encodeFrame(FrameKind.request, order, number),
+        frame: encodeFrame(frame.kind, frame.payload, number),
         stopOnError: false,
         isCell: false,
-        prepare: (process) => recipient.fork(ids, process),
+        prepare: (process) => (forks = recipient.fork(ids, process)),
+        onEnd: (failed) => {
+          if (failed) forks?.remove();
+        },
       });
       break;
     }
@@ -69,7 +78,8 @@ function act(frame: Frame, recipient: Recipient): void {
       kernel.interrupt(number);
       break;
     case "input_reply":
-      kernel.answer(number, frame.payload);
+      if (!Number.isSafeInteger(request.number)) throw new TypeError("number must be an integer");
+      kernel.answer(number, request.number, frame.payload);
       break;
     case "host_call_reply":
       kernel.relay(encodeFrame(frame.kind, frame.payload, number));
@@ -79,7 +89,7 @@ function act(frame: Frame, recipient: Recipient): void {
       kernel.expose(request.client, number, frame.kind, frame.payload);
       break;
     case "reset_request":
-      void kernel.reset(number);
+      kernel.reset(number);
       break;
     case "resume_request":
       if (kernel.knows(number)) kernel.resume(number);
@@ -110,6 +120,8 @@ function executionNumber(value: unknown): number {
 function kernelIds(value: unknown): readonly string[] {
   const valid =
     Array.isArray(value) && value.length > 0 && value.length <= MAX_FORKS && value.every((id) => KERNEL_ID.test(String(id)));
-  if (!valid) throw new TypeError(`kernels must be an array of 1 to ${MAX_FORKS} kernel ids`);
+  if (!valid || new Set(value).size < value.length) {
+    throw new TypeError(`kernels must be an array of 1 to ${MAX_FORKS} kernel ids, each once`);
+  }
   return value as string[];
 }

@@ -1,5 +1,7 @@
 import { FrameFlag, FrameKind, frameLength, HEADER_BYTES, readSequence } from "../protocol/frame.ts";
 
+import { type Keeper, ReplayBudget } from "./replay-budget.ts";
+
 /** Bytes and time that output is kept for a client that comes back. */
 export const REPLAY_BYTES: number = 16 * 1024 * 1024;
 export const REPLAY_MS: number = 10 * 60 * 1000;
@@ -24,7 +26,7 @@ interface Block {
 }
 
 /** The last frames of a kernel, so that a client whose connection dropped misses nothing. */
-export class ReplayBuffer {
+export class ReplayBuffer implements Keeper {
   #blocks: Block[] = [];
   #start = 0;
   #bytes = 0;
@@ -32,6 +34,17 @@ export class ReplayBuffer {
   #slab: Buffer | undefined;
   #next = 1;
   readonly #gone = new Map<number, number>();
+  readonly #budget: ReplayBudget;
+  #closed = false;
+
+  constructor(budget: ReplayBudget = new ReplayBudget()) {
+    this.#budget = budget;
+    budget.add(this);
+  }
+
+  get keptBytes(): number {
+    return this.#bytes;
+  }
 
   /** The sequence of the next frame. */
   get nextSequence(): number {
@@ -53,19 +66,43 @@ export class ReplayBuffer {
       const kept = this.#slab?.subarray(0, bytes.length) ?? bytes;
       this.#blocks.push({ bytes: kept, first, last: this.#next - 1, begun: now, at: now });
     }
-    this.#bytes += bytes.length;
-    while (this.#start < this.#blocks.length - 1) {
-      const oldest = this.#blocks[this.#start] as Block;
-      const keep = this.#bytes - oldest.bytes.length < REPLAY_BYTES && now - oldest.at < REPLAY_MS;
-      if (keep) break;
-      this.#bytes -= oldest.bytes.length;
-      this.#start += 1;
-      this.#forget(oldest.bytes);
-    }
+    this.#count(bytes.length);
+    while (this.#bytes - this.#oldestBytes >= REPLAY_BYTES && this.dropOldest());
+    this.expire(now);
+    this.#budget.enforce();
+  }
+
+  /** All but the last block can be let go. */
+  dropOldest(): boolean {
+    if (this.#start >= this.#blocks.length - 1) return false;
+    const { bytes } = this.#blocks[this.#start] as Block;
+    this.#start += 1;
+    this.#count(-bytes.length);
+    this.#forget(bytes);
     if (this.#start > 1024 && this.#start > this.#blocks.length / 2) {
       this.#blocks = this.#blocks.slice(this.#start);
       this.#start = 0;
     }
+    return true;
+  }
+
+  expire(now: number): void {
+    while (now - (this.#blocks[this.#start]?.at ?? now) >= REPLAY_MS && this.dropOldest());
+  }
+
+  /** Nobody will ask for it any more. */
+  close(): void {
+    this.#closed = true;
+    this.#budget.remove(this);
+  }
+
+  get #oldestBytes(): number {
+    return this.#blocks[this.#start]?.bytes.length ?? 0;
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    if (!this.#closed) this.#budget.count(bytes);
   }
 
   /** Adds to the last block, if that is a slab with room. */

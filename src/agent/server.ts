@@ -118,7 +118,7 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
       files.serve(request.url ?? "", socket, head).catch((error: unknown) => refuse(socket, 503, messageOf(error)));
       return;
     }
-    const asked = readKernelUrl(request.url ?? "/");
+    const asked = readKernelUrl(request.url ?? "");
     if (asked === undefined || (asked.terms === undefined && !known.has(asked.id))) {
       refuse(socket, 404, "no such kernel");
       return;

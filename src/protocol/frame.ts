@@ -39,6 +39,8 @@ export const FrameKind = {
   lifecycle: 10,
   /** From the zygote to the agent: no process could be made; the name of the error, say `EAGAIN`. */
   refused: 12,
+  /** From the kernel to the agent: an interrupt came before this execution had begun, or after the one before; it has begun. */
+  begun: 13,
   /** A message about calls of host functions, see `calls.ts`. */
   call: 11,
 } as const;

@@ -11,6 +11,8 @@ export type LifecycleMessage =
   | { readonly type: "execution_started" }
   /** The execution runs in a new process: what cells before it have set is gone. */
   | { readonly type: "kernel_restarted" }
+  /** Its question of that number, an `input_request`, has an answer: nobody else needs to be asked. */
+  | { readonly type: "input_answered"; readonly number: number }
   /** The execution was not run, or not to its end. */
   | { readonly type: "execution_aborted"; readonly reason: "stopOnError" | "interrupted" | "reset" }
   /** The execution has ended, but how is not known any more. */
@@ -36,6 +38,7 @@ const lifecycleMessage: z.ZodType<LifecycleMessage> = z.discriminatedUnion("type
   z.object({ type: z.literal("execution_queued") }),
   z.object({ type: z.literal("execution_started") }),
   z.object({ type: z.literal("kernel_restarted") }),
+  z.object({ type: z.literal("input_answered"), number: z.number() }),
   z.object({ type: z.literal("execution_aborted"), reason: z.enum(["stopOnError", "interrupted", "reset"]) }),
   z.object({ type: z.literal("execution_lost") }),
   z.object({

@@ -120,6 +120,8 @@ export type Control =
       readonly kernelId: string;
       /** The sequence of the oldest frame that follows. */
       readonly nextSequence: number;
+      /** The sequence of the newest one that there is: what comes up to it has happened before. */
+      readonly lastSequence: number;
       /** When frames are gone that the client has asked for: how many bytes of output each execution gave before that frame. */
       readonly gone?: readonly (readonly [execution: number, bytes: number])[] | undefined;
     }

@@ -1,4 +1,6 @@
+import { once } from "node:events";
 import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
@@ -67,6 +69,31 @@ describe("the file tools of ipybox mcp", () => {
     const { status, stderr } = await cli(["mcp", "--allowed-dir", "/no/such/directory"]);
     expect(status).toBe(2);
     expect(stderr).toContain('--allowed-dir must be a directory. Given was "/no/such/directory".');
+  });
+});
+
+describe("the network of ipybox mcp", () => {
+  it("has no way to this machine and its networks, unless the operator opens one", async () => {
+    verifies("MCP-03", "NET-01", "SEC-05");
+    const listener = createServer((socket) => socket.end());
+    await once(listener.listen(0, "0.0.0.0"), "listening");
+    const { port } = listener.address() as AddressInfo;
+    // The machine itself, as the container's network sees it.
+    const code = [
+      "import socket",
+      "route = next(line.split() for line in open('/proc/net/route') if line.split()[1] == '00000000')",
+      "gateway = '.'.join(str(byte) for byte in bytes.fromhex(route[2])[::-1])",
+      `try: socket.create_connection((gateway, ${port}), timeout=10).close(); print('connected')`,
+      "except OSError as error: print(type(error).__name__)",
+    ].join("\n");
+    try {
+      const shut = await connectStdio();
+      expect((await call(shut.client, "execute_ipython_cell", { code })).text).toMatch(/^\w+Error$/);
+      const open = await connectStdio(["--network", "internet"]);
+      expect((await call(open.client, "execute_ipython_cell", { code })).text).toBe("connected");
+    } finally {
+      listener.close();
+    }
   });
 });
 

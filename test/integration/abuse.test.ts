@@ -54,6 +54,11 @@ const HOGS: readonly Hog[] = [
     code: "f = open('/dev/shm/full', 'wb', 0)\nwhile True:\n    try: f.write(bytes(1 << 20))\n    except OSError: pass",
     uses: "memory",
   },
+  {
+    name: "a disk hog",
+    code: "f = open('/app/full', 'wb', 0)\nwhile True:\n    try: f.write(bytes(1 << 20))\n    except OSError: pass",
+    uses: "disk",
+  },
   { name: "an output hog", code: "while True: print('x' * 1000)" },
 ];
 
@@ -89,7 +94,12 @@ describe("a container with", () => {
     async ({ code, uses }) => {
       verifies("LIFE-04");
       await using other = await neighbour.connect();
-      await using container = await ExecutionContainer.create({ memoryBytes: 512 * MIB, pidsLimit: 256, shmBytes: 64 * MIB });
+      await using container = await ExecutionContainer.create({
+        memoryBytes: 512 * MIB,
+        pidsLimit: 256,
+        shmBytes: 64 * MIB,
+        diskBytes: 256 * MIB,
+      });
       const client = await ExecutionClient.connect({ port: container.port });
       const { id, host, port, token } = container;
       const control = await Control.open({ host, port, token }, { timeoutMs: 5_000 });

@@ -75,7 +75,8 @@ describe("without one hardening, a probe tells:", () => {
     verifies("SEC-06");
     const seen = outcomes.get(mutation);
     if (seen === undefined || seen instanceof Error) throw seen ?? new Error("it was not tried");
-    for (const id of mutation.red) expect(seen[id], id).toEqual(expect.any(String));
+    const green = mutation.red.filter((id) => typeof seen[id] !== "string");
+    expect(green).toEqual([]);
   });
 });
 

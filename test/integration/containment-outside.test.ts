@@ -1,6 +1,4 @@
 import { readdir, readFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { ExecutionClient, ExecutionContainer, ExecutionError, IpyboxError } from "ipybox";
 import { verifies } from "../requirements.ts";
@@ -83,20 +81,18 @@ describe("secrets", () => {
     for (const error of errors.slice(0, 4)) expect(describeAll(error)).not.toContain(SECRET);
   });
 
-  it("are in no argument list of the host, and in a file that only their user can read", async () => {
+  it("are in no argument list of the host", async () => {
     verifies("SEC-09");
     const { token } = sandbox.container;
     for (const pid of await readdir("/proc")) {
       const line = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
       expect(line).not.toContain(token);
     }
-    const directory = process.env.XDG_RUNTIME_DIR ?? join(tmpdir(), `ipybox-${process.getuid?.() ?? 0}`);
-    expect(directory).toBeTruthy();
   });
 });
 
 /** All that a log might show of an error. */
 function describeAll(error: Error): string {
   const cause = error.cause instanceof Error ? describeAll(error.cause) : String(error.cause);
-  return [error.stack, error.message, JSON.stringify({ ...error }), cause].join("\n");
+  return [error.stack, error.message, JSON.stringify(Object.entries(error)), cause].join("\n");
 }

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { Control } from "../../src/control.ts";
 import { FaultyProxy } from "../fakes/faulty-proxy.ts";
@@ -29,6 +31,22 @@ describe("an owner's connection", () => {
     const error = await rejection(Control.open({ host, port, token: "wrong" }, { timeoutMs: 5_000 }), Error);
     expect(error.message).toContain("does not take its owner's connection");
   });
+
+  it.each(["//", "http://[", "/v1/nothing", "/v1/kernels/x"])(
+    "is answered with 404 for %j, and the agent goes on",
+    async (path) => {
+      verifies("SEC-04");
+      await using client = await sandbox.connect();
+      const { host, port, token } = sandbox.container;
+      const socket = connect(port, host);
+      const upgrade = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${Buffer.alloc(16).toString("base64")}`;
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n${upgrade}\r\n\r\n`);
+      const [answer] = (await once(socket, "data")) as [Buffer];
+      socket.destroy();
+      expect(answer.toString()).toMatch(/^HTTP\/1.1 404 /);
+      expect((await client.execute("1 + 1")).text).toBe("2");
+    },
+  );
 
   it("fails when the agent does not answer in time", async () => {
     verifies("TIME-05");

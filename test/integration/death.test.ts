@@ -1,8 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { ContainerDiedError, ExecutionClient, ExecutionContainer, ExecutionTimeoutError, KernelDiedError } from "ipybox";
+import {
+  ContainerDiedError,
+  ExecutionClient,
+  ExecutionContainer,
+  ExecutionTimeoutError,
+  IpyboxError,
+  KernelDiedError,
+} from "ipybox";
 import { DockerEngine } from "../../src/engine/docker/docker-engine.ts";
 import { verifies } from "../requirements.ts";
-import { rejection, useContainer } from "./sandbox.ts";
+import { eventually, rejection, useContainer } from "./sandbox.ts";
 
 const MIB = 1024 * 1024;
 const sandbox = useContainer({ memoryBytes: 512 * MIB });
@@ -67,6 +74,44 @@ describe("a kernel that runs out of memory", () => {
     }
     expect(await neighbour.execute("kept")).toMatchObject({ text: "'yes'", freshKernel: false });
   });
+});
+
+describe("a subprocess that runs out of memory", () => {
+  const EATS = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'x = b\"x\" * (900 << 20)']).returncode";
+
+  it("does not make what ends later look as if it had", async () => {
+    verifies("KERN-06", "KERN-05");
+    await using client = await sandbox.connect();
+    expect((await client.execute(EATS)).text).toBe("-9");
+    const killed = await rejection(client.execute("import os; os.kill(os.getpid(), 9)"), KernelDiedError);
+    expect(killed.reason).toBe("signalled");
+    await using stubborn = await sandbox.connect();
+    const cell = `${EATS}\nimport signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('on', flush=True)\nwhile True: pass`;
+    const execution = stubborn.submit(cell);
+    const ended = rejection(execution.result(), KernelDiedError);
+    for await (const text of execution.stream({ onExit: "detach" })) if (text.includes("on")) break;
+    await execution.interrupt();
+    expect(await ended).toMatchObject({ reason: "signalled", signal: "SIGKILL" });
+  });
+});
+
+describe("a process that does not get ready in time", () => {
+  it("is ended, and those after it start", async () => {
+    verifies("KERN-05", "TIME-05");
+    await using client = await sandbox.connect();
+    await client.execute(
+      "import os, site\npath = os.path.join(site.getsitepackages()[0], 'slow.pth')\n_ = open(path, 'w').write('import time; time.sleep(1000)\\n')",
+    );
+    const count = async (): Promise<number> => Number((await client.execute("!ls /proc | grep -c '^[0-9]'")).text);
+    const before = await count();
+    const { port, token } = sandbox.container;
+    const late = await rejection(ExecutionClient.connect({ port, token, connectTimeoutMs: 20_000 }), IpyboxError);
+    expect(late.code).toBe("kernel_start_failed");
+    await client.execute("os.remove(path)");
+    await eventually(async () => (await count()) === before);
+    await using next = await sandbox.connect();
+    expect((await next.execute("1 + 1")).text).toBe("2");
+  }, 40_000);
 });
 
 describe("what can't be interrupted", () => {

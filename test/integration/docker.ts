@@ -65,3 +65,14 @@ export async function bridgeAddress(): Promise<string> {
     await container.remove({ force: true });
   }
 }
+
+/** What a shell command prints that root runs in a container. */
+export async function asRoot(id: string, command: string): Promise<string> {
+  const exec = await docker
+    .getContainer(id)
+    .exec({ Cmd: ["sh", "-c", command], AttachStdout: true, AttachStderr: true, User: "0", Tty: true });
+  const stream = await exec.start({ hijack: true, Tty: true });
+  let output = "";
+  for await (const chunk of stream) output += String(chunk);
+  return output.trim().replaceAll("\r\n", "\n");
+}

@@ -149,6 +149,30 @@ describe("forks", () => {
   });
 });
 
+describe("a fork of several that fails", () => {
+  const failAfter = (forks: number): string =>
+    `import sys, errno\nforking = sys.modules['ipybox_kernel.forking']\nreal, left = forking._fork, ${forks} + 1\n` +
+    "def limited():\n    global left\n    left -= 1\n    if left < 0: raise OSError(errno.EAGAIN, 'full')\n    return real()\n" +
+    "forking._fork = limited";
+
+  it.each([0, 1, 2])("after %d ends those that there are, and leaves nothing in the way of later ones", async (forks) => {
+    verifies("KERN-03", "KERN-04");
+    await using watcher = await sandbox.connect();
+    const kernels = async (): Promise<string | null> =>
+      (await watcher.execute("!grep -lzs ^IPYBOX_KERNEL_ID= /proc/[0-9]*/environ | wc -l; ls /proc | grep -c '^[0-9]'")).text;
+    await using parent = await sandbox.connect();
+    await parent.execute(`x = 'kept'\n${failAfter(forks)}`);
+    const before = await kernels();
+    expect((await rejection(parent.fork({ count: 3 }), IpyboxError)).code).toBe("kernel_start_failed");
+    await eventually(async () => (await kernels()) === before);
+    await parent.execute("forking._fork = real");
+    for (let round = 0; round < 2; round += 1) {
+      await using fork = await parent.fork();
+      expect((await fork.execute("x")).text).toBe("'kept'");
+    }
+  });
+});
+
 describe("fresh kernels", () => {
   it("never share a random seed", async () => {
     verifies("KERN-03");
@@ -189,6 +213,20 @@ describe("reset()", () => {
     expect((await aborted).code).toBe("execution_aborted");
     expect((await unanswered).code).toBe("execution_aborted");
     expect((await client.execute("40 + 2")).text).toBe("42");
+  });
+
+  it("leaves alone what is submitted after it", async () => {
+    verifies("KERN-02");
+    await using client = await sandbox.connect();
+    for (let round = 0; round < 5; round += 1) {
+      const running = client.submit("while True: pass");
+      const failed = rejection(running.result(), KernelDiedError);
+      const reset = client.reset();
+      const after = client.execute("print('after')");
+      await reset;
+      expect(await after).toMatchObject({ text: "after", freshKernel: true });
+      expect((await failed).reason).toBe("reset");
+    }
   });
 
   it("may be called at once and again", async () => {

@@ -115,6 +115,35 @@ describe("a kernel is removed after its grace period, and not before,", () => {
   });
 });
 
+describe("a client that leaves while its connection is down", () => {
+  it("takes its kernel with it all the same, once it gets through", async () => {
+    verifies("KERN-10");
+    await using watcher = await sandbox.connect();
+    await using troubled = await connectThroughProxy(sandbox, { gracePeriodMs: 600_000 });
+    const { client, proxy } = troubled;
+    await client.execute("x = 1");
+    expect(await kernels(watcher)).toHaveLength(2);
+    proxy.down("reset");
+    await delay(300); // it tries to come back
+    const leaving = client.disconnect();
+    proxy.heal();
+    await leaving;
+    await eventually(async () => (await kernels(watcher)).length === 1);
+  });
+
+  it("leaves at its deadline when it does not get through", async () => {
+    verifies("TIME-05");
+    await using troubled = await connectThroughProxy(sandbox, { gracePeriodMs: GRACE_MS });
+    const { client, proxy } = troubled;
+    proxy.swallow("up", "down");
+    proxy.cut("reset");
+    await delay(300);
+    const startedAt = performance.now();
+    await client.disconnect();
+    expect(performance.now() - startedAt).toBeLessThan(5_000);
+  });
+});
+
 describe("a client that has vanished without a word", () => {
   it("holds up the output for others only for half a minute", async () => {
     verifies("KERN-08", "KERN-10");

@@ -9,6 +9,38 @@ const sandbox = useContainer();
 const forge = (kind: number, flags: number, execution: string, payload: string): string =>
   `import os, struct\nos.write(250, struct.pack('<IBBHIQ', len(${payload}), ${kind}, ${flags}, 0, ${execution}, 0) + ${payload})`;
 
+describe("a kernel that is asked to fork", () => {
+  it.each([
+    ["its own process", "os.getpid()"],
+    ["nobody", "None"],
+  ])("and names %s instead of a new one hurts only itself", async (_, pid) => {
+    verifies("SEC-04", "KERN-04");
+    await using other = await sandbox.connect();
+    await using hostile = await sandbox.connect();
+    await hostile.execute(
+      "import sys, socket, os, struct\n" +
+        "kernel, forking = sys.modules['ipybox_kernel.kernel'], sys.modules['ipybox_kernel.forking']\n" +
+        "def lie(control, wanted):\n" +
+        "    wanted.clear()\n" +
+        "    forking._await(control)\n" +
+        "    _, descriptors = forking._receive(control, 3)\n" +
+        "    own = socket.socket(fileno=descriptors[0])\n" +
+        `    pid = ${pid}\n` +
+        "    credentials = struct.pack('3i', pid or 0, os.getuid(), os.getgid())\n" +
+        "    if pid: own.sendmsg([b'\\0'], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)])\n" +
+        "    own.close()\n" +
+        "kernel.fork_kernel = lie",
+    );
+    await rejection(hostile.fork({ timeoutMs: 5_000 }), IpyboxError);
+    expect((await hostile.execute("1 + 1")).text).toBe("2");
+    expect((await other.execute("!echo relayed")).text).toBe("relayed");
+    expect((await rejection(other.execute("import os; os._exit(3)"), KernelDiedError)).exitCode).toBe(3);
+    await using fresh = await sandbox.connect();
+    await using fork = await fresh.fork();
+    expect((await fork.execute("!echo new")).text).toBe("new");
+  });
+});
+
 describe("a cell that breaks Python", () => {
   it.each([
     ["import sys; sys.exit(3)", "SystemExit", "3"],

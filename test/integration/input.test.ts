@@ -99,6 +99,33 @@ describe("input() and getpass()", () => {
     expect((await client.execute("1 + 1")).text).toBe("2");
   });
 
+  it("are not asked again by who replays them, unless they are still open", async () => {
+    verifies("OUT-04", "KERN-09");
+    const [asked, elsewhere]: string[][] = [[], []];
+    let isAsked: () => void = () => undefined;
+    const second = new Promise<void>((resolve) => (isAsked = resolve));
+    await using client = await connect((prompt) => {
+      asked?.push(prompt);
+      if (prompt === "first? ") return "one";
+      isAsked();
+      return new Promise(() => undefined);
+    });
+    await using other = await ExecutionClient.attach({
+      port: sandbox.container.port,
+      kernelId: client.kernelId,
+      onInput: (prompt) => {
+        elsewhere?.push(prompt);
+        return "two";
+      },
+    });
+    const execution = client.submit("print(input('first? '), input('second? '))");
+    await second;
+    expect((await other.executionById(execution.id).result()).text).toBe("one two");
+    expect((await execution.result()).text).toBe("one two");
+    expect((await other.executionById(execution.id).result()).text).toBe("one two");
+    expect([asked, elsewhere]).toEqual([["first? ", "second? "], ["second? "]]);
+  });
+
   it("work in a thread of the cell, and in pdb", async () => {
     verifies("OUT-04", "KERN-12");
     const lines = ["p 6 * 7", "c"];

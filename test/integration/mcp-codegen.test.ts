@@ -61,7 +61,7 @@ describe("what is generated for hostile tools", () => {
     const sources = fc.sample(anyTool, { numRuns: 600, seed }).map(source);
     const found = await objections(client, sources);
     const [first] = Object.entries(found);
-    expect(first, `SEED=${seed}\n${sources[Number(first?.[0])]}`).toBeUndefined();
+    expect(first, `SEED=${seed}: ${first?.[1]}\n${sources[Number(first?.[0])]}`).toBeUndefined();
   });
 
   it("keeps names as the server has them", async () => {

@@ -8,6 +8,7 @@ import {
   ExecutionError,
   ExecutionTimeoutError,
   IpyboxError,
+  KernelDiedError,
 } from "ipybox";
 import { verifies } from "../requirements.ts";
 import { rejection, useContainer } from "./sandbox.ts";
@@ -108,6 +109,74 @@ describe("interrupts", () => {
       expect((await rejection(execution.result(), ExecutionError)).errorName).toBe("KeyboardInterrupt");
     }
     expect((await client.execute("!cat /proc/[0-9]*/comm | grep -c '^sleep$'")).text).toBe("0");
+  });
+
+  it("end a cell whose kernel is just being started, and nothing hangs after that", async () => {
+    verifies("TIME-02", "TIME-05");
+    await using client = await sandbox.connect();
+    for (let round = 0; round < 5; round += 1) {
+      await rejection(client.execute("import os; os._exit(1)"), KernelDiedError);
+      const stuck = client.submit("while True: pass");
+      const failed = rejection(stuck.result(), IpyboxError);
+      await new Promise((resolve) => setTimeout(resolve, round));
+      await stuck.interrupt();
+      await failed;
+      expect((await client.execute("print('next')")).text).toBe("next");
+    }
+  });
+
+  it("that come before the cell has begun end it as it begins", async () => {
+    verifies("TIME-02");
+    await using client = await sandbox.connect();
+    await client.execute("n = 0");
+    for (let round = 0; round < 10; round += 1) {
+      const execution = client.submit("import time\nwhile True: n += 1; time.sleep(0.01)");
+      const failed = rejection(execution.result(), ExecutionError);
+      await execution.interrupt();
+      expect((await failed).errorName).toBe("KeyboardInterrupt");
+    }
+    // Had one of them waited for the interrupt to be repeated, it alone would have gone round more often.
+    expect(Number((await client.execute("n")).text)).toBeLessThan(100);
+  });
+
+  it("that come in numbers never end the kernel", async () => {
+    verifies("TIME-02", "KERN-12");
+    await using client = await sandbox.connect();
+    await client.execute(
+      "import os, signal, threading\nkept = 7\ndef shower():\n    for _ in range(3000): os.kill(os.getpid(), signal.SIGINT)",
+    );
+    for (let round = 0; round < 20; round += 1) {
+      const cell = client.execute("threading.Thread(target=shower).start()\nwhile True: pass");
+      expect((await rejection(cell, ExecutionError)).errorName).toBe("KeyboardInterrupt");
+    }
+    for (;;) {
+      // The rest of the last shower may hit a cell.
+      const result = await client.execute("threading.active_count(), kept").catch(() => undefined);
+      if (result === undefined) continue;
+      expect(result).toMatchObject({ freshKernel: false, text: expect.stringContaining("7") as string });
+      break;
+    }
+  });
+
+  it("keep the state when a reader is slow to take what the cell has printed", async () => {
+    verifies("TIME-02", "TIME-04");
+    await using client = await sandbox.connect();
+    let interrupted = false;
+    const execution = client.submit("a = 5\nwhile True: print('x' * 10_000)");
+    const failed = rejection(
+      (async () => {
+        for await (const _ of execution.events()) {
+          if (interrupted) continue;
+          interrupted = true;
+          await new Promise((resolve) => setTimeout(resolve, 1_000)); // all buffers are full
+          void execution.interrupt();
+          await new Promise((resolve) => setTimeout(resolve, 4_000)); // longer than the kernel has to react
+        }
+      })(),
+      ExecutionError,
+    );
+    expect((await failed).errorName).toBe("KeyboardInterrupt");
+    expect(await client.execute("a")).toMatchObject({ text: "5", freshKernel: false });
   });
 
   it("never hit a cell that they are not meant for", async () => {

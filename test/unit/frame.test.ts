@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { FrameSplitter } from "../../src/agent/kernel-process.ts";
+import { FrameSplitter } from "../../src/agent/kernel-socket.ts";
 import {
   encodeFrame,
   endsExecution,

@@ -3,13 +3,13 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { WebSocket } from "ws";
 import type { Connection } from "../../src/agent/connection.ts";
-import { FrameSplitter } from "../../src/agent/kernel-process.ts";
+import { FrameSplitter } from "../../src/agent/kernel-socket.ts";
 import { parseAgentConfig } from "../../src/agent/kernel-spec.ts";
 import { readKernelUrl } from "../../src/agent/kernel-url.ts";
 import type { Kernel } from "../../src/agent/kernel.ts";
 import type { Lease } from "../../src/agent/lease.ts";
 import { Owners } from "../../src/agent/owners.ts";
-import { receive } from "../../src/agent/receive.ts";
+import { type Forks, receive } from "../../src/agent/receive.ts";
 import { MessageDecoder } from "../../src/message-decoder.ts";
 import { parseAnswer } from "../../src/protocol/answers.ts";
 import { controlMessage } from "../../src/protocol/control.ts";
@@ -54,6 +54,7 @@ const REQUESTS = [
   { type: "set_request", execution: 7, name: "x", value: { a: 1 } },
   { type: "input_reply", execution: 7, number: 1, value: "x" },
   ...["interrupt_request", "reset_request", "resume_request", "get_request"].map((type) => ({ type, execution: 9 })),
+  { type: "host_call_reply", execution: 9, call: 1 },
   { type: "received", bytes: 10 },
   { type: "shutdown_request" },
 ];
@@ -185,14 +186,15 @@ describe("whatever comes from a client,", { timeout: FUZZ_TIMEOUT_MS }, () => {
       (data) => {
         const closed: string[] = [];
         const kernel: Partial<Kernel> = {
-          enqueue: ({ number, frame, prepare }) => {
+          enqueue: ({ number, frame, prepare, onEnd }) => {
             expect(Number.isInteger(number) && number > 0 && number < 2 ** 32).toBe(true);
             expect(frame.readUInt32LE(0)).toBe(frame.length - HEADER_BYTES);
             prepare?.({} as never);
+            onEnd?.(true);
           },
           interrupt: (number) => expect(number).toBeGreaterThan(0),
           answer: () => undefined,
-          reset: () => Promise.resolve(),
+          reset: () => undefined,
           resume: () => undefined,
           knows: () => true,
         };
@@ -201,9 +203,10 @@ describe("whatever comes from a client,", { timeout: FUZZ_TIMEOUT_MS }, () => {
           control: () => undefined,
           close: (code) => void closed.push(code),
         };
-        const fork = (ids: readonly string[]): void => {
+        const fork = (ids: readonly string[]): Forks => {
           expect(ids.length).toBeGreaterThan(0);
           for (const id of ids) expect(id).toMatch(/^[0-9a-z-]{8,64}$/);
+          return { remove: () => undefined };
         };
         receive(data, { kernel: kernel as Kernel, connection: connection as Connection, fork, shutdown: () => undefined });
         expect(["", "protocol_violation"]).toContain(closed.join());

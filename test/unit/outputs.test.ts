@@ -60,7 +60,7 @@ describe("what a cell gives is kept", () => {
 
   test("up to the bound, shown exceptions, too; the last of them in any case", () => {
     verifies("OUT-08");
-    const raised = (name: string): ExecutionEvent => ({ ...fail, traceback: [name] }) as ExecutionEvent;
+    const raised = (name: string): ExecutionEvent => ({ ...fail, traceback: [name] });
     expect(summary([raised("1"), raised("2"), raised("3"), raised("4")], 25)).toEqual(["error 1", "error 2", "error 4"]);
     const { truncated, totalBytes } = collect([raised("1"), raised("2"), raised("3"), raised("4")], 25);
     expect([truncated, totalBytes]).toEqual([true, 40]);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { REPLAY_BYTES, REPLAY_MS, ReplayBuffer } from "../../src/agent/replay.ts";
+import { ReplayBudget } from "../../src/agent/replay-budget.ts";
 import { encodeFrame, FrameFlag, FrameKind, readFrames, writeSequence } from "../../src/protocol/frame.ts";
 import { verifies } from "../requirements.ts";
 
@@ -91,5 +92,43 @@ describe("the output that is kept for a client that comes back", () => {
     expect(buffer.startAfter(0)).toBeLessThanOrEqual(oldest);
     expect(buffer.startAfter(0)).toBeGreaterThan(oldest - 11);
     expect(sequencesAfter(buffer, 9_995)).toEqual([9_996, 9_997, 9_998, 9_999, 10_000]);
+  });
+});
+
+describe("what all kernels of a sandbox keep together", () => {
+  const kept = (buffers: readonly ReplayBuffer[]): number => buffers.reduce((sum, { keptBytes }) => sum + keptBytes, 0);
+
+  test("is bounded, and the one that keeps most has to let go", () => {
+    verifies("KERN-08", "SEC-03");
+    const budget = new ReplayBudget(1_000_000);
+    const [small, large] = [new ReplayBuffer(budget), new ReplayBuffer(budget)];
+    push(small, 10, { bytes: 20_000 });
+    for (let block = 0; block < 100; block += 1) push(large, 1, { bytes: 20_000 });
+    expect(kept([small, large])).toBeLessThanOrEqual(1_000_000);
+    expect(kept([small, large])).toBeGreaterThan(950_000);
+    expect(sequencesAfter(small, 0)).toHaveLength(10);
+    expect(large.gone.get(7)).toBe((100 - sequencesAfter(large, 0).length) * 20_000);
+  });
+
+  test("has room again when a kernel is gone", () => {
+    verifies("SEC-03");
+    const budget = new ReplayBudget(1_000_000);
+    const first = new ReplayBuffer(budget);
+    for (let block = 0; block < 100; block += 1) push(first, 1, { bytes: 20_000 });
+    first.close();
+    const second = new ReplayBuffer(budget);
+    for (let block = 0; block < 40; block += 1) push(second, 1, { bytes: 20_000 });
+    expect(second.startAfter(0)).toBe(1);
+  });
+
+  test("is let go when it is too old, though nothing more comes", () => {
+    verifies("KERN-08");
+    const budget = new ReplayBudget();
+    const buffer = new ReplayBuffer(budget);
+    for (let block = 0; block < 10; block += 1) push(buffer, 1, { bytes: 20_000 });
+    budget.expire(REPLAY_MS - 1);
+    expect(sequencesAfter(buffer, 0)).toHaveLength(10);
+    budget.expire(REPLAY_MS);
+    expect(sequencesAfter(buffer, 0)).toHaveLength(1);
   });
 });

@@ -26,7 +26,7 @@ export async function findImage(
 
 /** A volume lies outside of a container's disk: neither its bound nor a read-only root holds for it. */
 export function refuseVolumes(image: string, found: Docker.ImageInspectInfo): void {
-  const volumes = Object.keys((found.Config?.Volumes as Readonly<Record<string, unknown>> | null | undefined) ?? {});
+  const volumes = Object.keys(found.Config?.Volumes ?? {});
   if (volumes.length === 0) return;
   const text =
     `Image ${image} declares volumes (${volumes.join(", ")}), which escape the bounds of a container. ` +

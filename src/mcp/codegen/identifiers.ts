@@ -3,6 +3,13 @@ import { isPythonName } from "../../host/python-literal.ts";
 const MAX_LENGTH = 100;
 
 /**
+ * Latin, Greek, Cyrillic, Armenian, Hebrew, Arabic, Devanagari, Thai, Georgian, Kana, Han and Hangul, where Unicode has had them for
+ * long: a letter that is new to Python is no letter to it.
+ */
+const KNOWN =
+  /^[\u0900-\u097f\w\u00aa-\u0587\u05d0-\u05ea\u0620-\u06d3\u0e00-\u0e7f\u10d0-\u10fa\u1e00-\u1fff\u3041-\u30ff\u3400-\u4db5\u4e00-\u9fcc\uac00-\ud7a3]$/;
+
+/**
  * A Python identifier that resembles `text`. Never a keyword, never with a leading underscore, which has a meaning of its own;
  * `fallback` where nothing is left of the text.
  */
@@ -10,8 +17,7 @@ export function pythonIdentifier(text: string, fallback: string): string {
   // Python compares identifiers in this form: a fullwidth "import" is the keyword.
   const name = Array.from(text.normalize("NFKC"))
     .slice(0, MAX_LENGTH)
-    // Beyond the basic plane there are letters that an older Python does not know yet.
-    .map((character) => (character.length === 1 && /^\p{XID_Continue}$/u.test(character) ? character : "_"))
+    .map((character) => (/^\p{XID_Continue}$/u.test(character) && KNOWN.test(character) ? character : "_"))
     .join("")
     .replace(/^_+/, "");
   if (name === "") return fallback;

@@ -14,8 +14,8 @@ const PYDANTIC_NAMES: readonly string[] = [
   ].map((name) => `model_${name}`),
 ];
 
-/** What no field of a class may be called. */
-export const RESERVED_FIELDS: ReadonlySet<string> = new Set([...TYPE_NAMES, ...PYDANTIC_NAMES]);
+/** What no field of a class may be called. Within a class, a field hides a class of its name, which its other fields may be of. */
+export const RESERVED_FIELDS: ReadonlySet<string> = new Set([...TYPE_NAMES, ...PYDANTIC_NAMES, "Params", "Result"]);
 
 /** What no class of a module may be called. */
 export const RESERVED_CLASSES: readonly string[] = [

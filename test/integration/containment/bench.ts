@@ -13,9 +13,9 @@ export interface BenchCheck {
   readonly warning: (facts: Facts) => string | undefined;
 }
 
-type Host = Docker.HostConfig & { readonly CgroupParent?: string };
+type Host = Docker.HostConfig;
 
-const host = ({ container }: Facts): Host => container.HostConfig as Host;
+const host = ({ container }: Facts): Host => container.HostConfig;
 const warnIf = (wrong: boolean, text: string): string | undefined => (wrong ? text : undefined);
 const option = (facts: Facts, name: string): boolean =>
   (facts.info.SecurityOptions ?? []).some((one) => one.includes(`name=${name}`));

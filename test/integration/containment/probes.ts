@@ -65,7 +65,7 @@ async function contextOf(container: ExecutionContainer, victim: object): Promise
     gid,
     agentPort: AGENT_PORT,
     // Backwards: else a probe would find it in itself.
-    reversedToken: [...container.token].reverse().join(""),
+    reversedToken: container.token.split("").reverse().join(""),
     tokenHash: createHash("sha256").update(container.token).digest("hex"),
     hostname: hostname(),
     memoryBytes: Math.min(DEFAULTS.memoryBytes, host.MemTotal),
