@@ -66,15 +66,15 @@ test("cells can't take the rules away, nor can root of their container", async (
   await using client = await ExecutionClient.connect({ port: container.port });
   const { text } = await client.execute(`
 import subprocess
-print(subprocess.run(["/usr/sbin/nft", "flush", "ruleset"], capture_output=True, text=True).returncode)
-print(subprocess.run(["/usr/sbin/nft", "list", "ruleset"], capture_output=True, text=True).returncode)
+for verb in ("flush", "list"):
+    print(subprocess.run(["/usr/sbin/nft", verb, "ruleset"], capture_output=True).returncode != 0)
 `);
-  expect(text).toBe("1\n1");
+  expect(text).toBe("True\nTrue");
   const exec = await docker.getContainer(container.id).exec({ Cmd: ["/usr/sbin/nft", "flush", "ruleset"], User: "0" });
   const stream = await exec.start({});
   stream.resume();
   await new Promise((resolve) => stream.on("end", resolve));
-  expect((await exec.inspect()).ExitCode).toBe(1);
+  expect((await exec.inspect()).ExitCode).not.toBe(0);
 });
 
 test("nobody outside reaches what a cell listens on, but the agent", async () => {
