@@ -79,6 +79,8 @@ all(threads), all(tasks)`);
     const execution = client.submit(
       "import threading, time\nfrom host import one\nprint('on')\ntime.sleep(0.4)\nvalues = []\nthread = threading.Thread(target=lambda: values.append(one()))\nthread.start()\n" +
         "time.sleep(0.2)\nfor _ in range(40): print('x' * 1_000_000)\nthread.join()\nprint(values)",
+      // As much as there can be: the end of it must not be cut.
+      { maxOutputBytes: 64 * 2 ** 20 },
     );
     for await (const _ of execution.stream({ onExit: "detach" })) break;
     proxy.down("reset");
