@@ -161,11 +161,11 @@ def test_a_draft_has_its_name_when_it_is_published_and_no_other_is_left(
     finally:
         os.close(directory)
     assert sorted(os.listdir(tmp_path)) == ["dir", "link", "new", "old"]
-    for name in ("new", "old", "link"):
-        status = os.lstat(tmp_path / name)
+    for file in ("new", "old", "link"):
+        status = os.lstat(tmp_path / file)
         assert stat.S_ISREG(status.st_mode)
         assert stat.S_IMODE(status.st_mode) == 0o640
-        assert (tmp_path / name).read_text() == "content"
+        assert (tmp_path / file).read_text() == "content"
 
 
 def events_of(watcher: _Watcher) -> list[tuple]:

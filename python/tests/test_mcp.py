@@ -1,5 +1,7 @@
 # verifies: MCP-01
 
+from collections.abc import Callable
+
 import pytest
 
 from ipybox_kernel import mcp
@@ -13,6 +15,9 @@ from ipybox_kernel.mcp import (
     TextContent,
     ToolResult,
 )
+
+#: Lets the host give an answer; gives what it was asked.
+Answer = Callable[[dict], list]
 
 
 class Params:
@@ -30,7 +35,7 @@ class Result:
 
 
 @pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch):
+def answer(monkeypatch: pytest.MonkeyPatch) -> Answer:
     """Lets the host give an answer; gives what it was asked."""
 
     def give(value: dict) -> list:
@@ -46,7 +51,7 @@ def answer(monkeypatch: pytest.MonkeyPatch):
     return give
 
 
-def test_a_tool_without_a_declared_result_gives_its_text_and_its_parts(answer) -> None:
+def test_a_tool_without_a_declared_result_gives_its_text_and_its_parts(answer: Answer) -> None:
     image = {"type": "image", "data": b"png", "mime_type": "image/png"}
     resource = {"type": "resource", "uri": "x:", "mime_type": None, "text": "two"}
     link = {"type": "resource_link", "uri": "y:", "name": "y", "description": None, "mime_type": None}
@@ -65,7 +70,7 @@ def test_a_tool_without_a_declared_result_gives_its_text_and_its_parts(answer) -
     assert result.images[0]._repr_mimebundle_() == {"image/png": b"png", "text/plain": "<image/png, 3 bytes>"}
 
 
-def test_a_declared_result_is_validated(answer) -> None:
+def test_a_declared_result_is_validated(answer: Answer) -> None:
     answer({"status": "ok", "content": [], "structured": {"count": 1}})
     assert mcp.call_tool("x", Params(), Result) == "validated"
     answer({"status": "ok", "content": [], "structured": {"count": "one"}})
@@ -76,16 +81,16 @@ def test_a_declared_result_is_validated(answer) -> None:
         mcp.call_tool("x", Params(), Result)
 
 
-def test_failures_are_exceptions(answer) -> None:
+def test_failures_are_exceptions(answer: Answer) -> None:
     answer({"status": "tool_failed", "content": [{"type": "text", "text": "full"}]})
-    with pytest.raises(McpToolError, match="^full$") as raised:
+    with pytest.raises(McpToolError, match=r"^full$") as raised:
         mcp.call_tool("x", Params())
     assert raised.value.content == (TextContent("full"),)
     answer({"status": "tool_failed", "content": []})
     with pytest.raises(McpError, match="does not say why"):
         mcp.call_tool("x", Params())
     answer({"status": "server_failed", "message": "gone"})
-    with pytest.raises(McpServerError, match="^gone$"):
+    with pytest.raises(McpServerError, match=r"^gone$"):
         mcp.call_tool("x", Params(), Result)
 
 

@@ -10,6 +10,7 @@ Paths and names are JSON strings with one character a byte, so that any name can
 """
 
 import errno
+import io
 import json
 import os
 import struct
@@ -52,7 +53,7 @@ class FileChannel:
     """One end of a stream socket, by its descriptor."""
 
     def __init__(self, descriptor: int) -> None:
-        self._reader = open(descriptor, "rb", buffering=_BUFFER, closefd=False)
+        self._reader = io.BufferedReader(io.FileIO(descriptor, "rb", closefd=False), _BUFFER)
         self._writer = open(descriptor, "wb", buffering=_BUFFER, closefd=False)
         self._block = memoryview(bytearray(CHUNK))
         self._sent_at = time.monotonic()
