@@ -5,6 +5,8 @@ import type { Kernels } from "./kernels.ts";
 
 /** How often it is looked whether the disk behind the sandbox has less room, which costs nothing. */
 const LOOK_MS = 250;
+/** While the disk is full: room that is made, and taken again at once, must be seen. */
+const LOOK_WHEN_FULL_MS = 50;
 
 /** When use is measured though the disk has not less room: others may have made some. */
 const BUSY_MS = 10_000;
@@ -51,6 +53,8 @@ class DiskWatch {
   #settling = false;
   /** The room on the disk when use was last measured. */
   #room = 0;
+  /** The most room that was seen since then. */
+  #mostRoom = 0;
   #measuredAt = 0;
   #restUntil = 0;
 
@@ -64,10 +68,13 @@ class DiskWatch {
     const { bsize, blocks } = await statfs("/");
     // With a quota, the disk has just the size that was asked for.
     if (bsize * blocks <= this.#terms.diskBytes * 1.05) return;
-    this.#room = await readRoom();
+    this.#room = this.#mostRoom = await readRoom();
     for (;;) {
-      await delay(LOOK_MS, undefined, { ref: false });
-      if (!this.#due(await readRoom())) continue;
+      const isFull = this.#markBytes > this.#terms.diskBytes;
+      await delay(isFull ? LOOK_WHEN_FULL_MS : LOOK_MS, undefined, { ref: false });
+      const room = await readRoom();
+      this.#mostRoom = Math.max(this.#mostRoom, room);
+      if (!this.#due(room)) continue;
       try {
         await this.#measure();
       } catch (error) {
@@ -90,7 +97,10 @@ class DiskWatch {
   async #measure(): Promise<void> {
     const startedAt = performance.now();
     const before = this.#usage;
-    this.#room = await readRoom();
+    // Who fills what was made free meanwhile writes on.
+    const least = before.bytes - (this.#mostRoom - this.#room);
+    this.#markBytes = Math.max(this.#terms.diskBytes, Math.min(this.#markBytes, least + NOTABLE_BYTES));
+    this.#room = this.#mostRoom = await readRoom();
     this.#usage = await measureDiskUsage(this.#terms, this.#settling ? ALL : { ...SOON, enoughBytes: this.#terms.diskBytes * 2 });
     this.#measuredAt = performance.now();
     this.#rest(Math.min((this.#measuredAt - startedAt) * REST, BUSY_MS));

@@ -7,7 +7,7 @@ export interface Probe {
   readonly code: string;
   /** Addresses of the public internet, which the policy `public` lets through. */
   readonly isPublic?: true;
-  /** Linux lets it out nowhere, or nobody knows when; so it does not show that the sink works. */
+  /** The seccomp profile or Linux lets it out nowhere, or nobody knows when; so it does not show that the sink works. */
   readonly neverOut?: true;
 }
 
@@ -60,9 +60,9 @@ export const PROBES: readonly Probe[] = [
   { id: "quic", code: `udp("${web}", 443)`, isPublic: true },
   { id: "ntp", code: `udp("${own}", 123)` },
   { id: "mdns", code: `udp("${own}", 5353)` },
-  { id: "ping", code: `ping("${own}")` },
-  { id: "ping of a metadata service", code: `ping("${metadata}")` },
-  { id: "ping over IPv6", code: `ping("${ADDRESSES.private6}")` },
+  { id: "ping", neverOut: true, code: `ping("${own}")` },
+  { id: "ping of a metadata service", neverOut: true, code: `ping("${metadata}")` },
+  { id: "ping over IPv6", neverOut: true, code: `ping("${ADDRESSES.private6}")` },
   {
     id: "a mapped address over a datagram",
     code: `s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); s.sendto(b"x", ("::ffff:${own}", 99))`,
@@ -143,9 +143,14 @@ s.sendto(b"x", ("255.255.255.255", 99))`,
   { id: "TCP fast open", code: `s = socket.socket(); s.sendto(b"leak", 0x20000000, ("${own}", 80))` },
   {
     id: "a connection of several paths",
+    neverOut: true,
     code: `s = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262); s.settimeout(3); s.connect(("${own}", 80))`,
   },
-  { id: "UDP-Lite", code: `s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 136); s.sendto(b"x", ("${own}", 99))` },
+  {
+    id: "UDP-Lite",
+    neverOut: true,
+    code: `s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, 136); s.sendto(b"x", ("${own}", 99))`,
+  },
   {
     id: "a raw socket",
     neverOut: true,

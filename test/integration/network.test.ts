@@ -176,7 +176,7 @@ attempt("unlisted", lambda: tcp("${ADDRESSES.public}", 80))
       "ping of a port PermissionError",
       "range reached",
       "range over udp reached",
-      "ping of a range reached",
+      "ping of a range PermissionError",
       "port over IPv6 reached",
       "other port over IPv6 ConnectionRefusedError",
       "range over IPv6 reached",
@@ -190,7 +190,7 @@ attempt("unlisted", lambda: tcp("${ADDRESSES.public}", 80))
     verifies("NET-07");
     await using box = await openNetworked(internet, "public");
     await box.client.execute(`${PRELUDE}
-for run in (lambda: tcp("${ADDRESSES.metadata}", 80), lambda: tcp("${ADDRESSES.private6}", 8443), lambda: ping("${ADDRESSES.lan}")):
+for run in (lambda: tcp("${ADDRESSES.metadata}", 80), lambda: tcp("${ADDRESSES.private6}", 8443)):
     try: run()
     except OSError: pass
 for i in range(500):
@@ -216,13 +216,6 @@ for i in range(500):
         protocol: "tcp",
         rule: "fc00::/7",
         reason: "fd77::10 is in fc00::/7 (private use; also clouds' metadata)",
-        count: 1,
-      },
-      {
-        host: ADDRESSES.lan,
-        protocol: "icmp",
-        rule: "192.168.0.0/16",
-        reason: "192.168.177.10 is in 192.168.0.0/16 (private use)",
         count: 1,
       },
     ]);

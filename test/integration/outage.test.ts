@@ -110,7 +110,7 @@ describe("while the connection is away", () => {
     proxy.swallow("up", "down");
     const startedAt = performance.now();
     await rejection(client.get("x", { timeoutMs: 500 }), ExecutionTimeoutError);
-    expect(performance.now() - startedAt).toBeLessThan(1_000);
+    expect(performance.now() - startedAt).toBeLessThan(4_000);
     const error = await rejection(running.result(), ExecutionTimeoutError);
     expect(performance.now() - startedAt).toBeLessThan(6_000);
     expect(error.result.text).toBe("before");
@@ -149,7 +149,7 @@ describe("while the connection is away", () => {
     expect(await client.get("ran")).toBe(false);
   });
 
-  it("disconnect() takes no time and leaves nothing", async () => {
+  it("disconnect() tries for 2 s to have the kernel removed, and leaves nothing", async () => {
     verifies("KERN-08");
     await using troubled = await connectThroughProxy(sandbox);
     const { client, proxy } = troubled;

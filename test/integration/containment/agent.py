@@ -88,10 +88,13 @@ def _(context):
     # The zygote's has another name than the one that it was bound to.
     for name in [*names, "/run/ipybox/zygote.sock", "/run/ipybox/plain-zygote.sock"]:
         address = "\0" + name[1:] if name.startswith("@") else name
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-            outcome = denied(name, lambda c=client, a=address: c.connect(a), errno.EACCES, EPERM, errno.ENOENT)
-        if outcome is not None:
-            return outcome
+        # A socket of another kind is told that nobody listens.
+        refusals = errno.EACCES, EPERM, errno.ENOENT, errno.ECONNREFUSED, errno.EPROTOTYPE
+        for kind in (socket.SOCK_STREAM, socket.SOCK_SEQPACKET, socket.SOCK_DGRAM):
+            with socket.socket(socket.AF_UNIX, kind) as client:
+                outcome = denied(name, lambda c=client, a=address: c.connect(a), *refusals)
+            if outcome is not None:
+                return outcome
     return None
 
 
