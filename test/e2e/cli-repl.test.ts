@@ -41,9 +41,11 @@ describe("ipybox repl in a terminal", () => {
     verifies("CLI-01", "LIFE-02");
     const terminal = await startTerminal();
     await terminal.shows("In [1]: ");
-    terminal.type("a = 5; print('g' + 'o')\rwhile True: pass\r");
+    terminal.type("a = 5; print('g' + 'o')\r");
     await terminal.shows("go\r\n");
-    await terminal.shows("In [2]: while True: pass\r\n");
+    await terminal.shows("In [2]: ");
+    terminal.type("while True: pass\r");
+    await terminal.shows("while True: pass\r\n");
     terminal.type("\u0003");
     await terminal.shows("KeyboardInterrupt");
     await terminal.shows("In [3]: ");

@@ -38,9 +38,9 @@ describe("the packed package", () => {
     verifies("DOC-01");
     const paths = packed.files.map(({ path }) => path);
     expect(paths).toEqual(expect.arrayContaining(["dist/index.js", "dist/index.d.ts", "dist/cli/main.js", "image/Dockerfile"]));
-    expect(paths.filter((path) => !/^(dist|image|python\/ipybox_kernel)\/|^(package\.json|[A-Z]+(\.md)?)$/.test(path))).toEqual(
-      [],
-    );
+    expect(
+      paths.filter((path) => !/^(dist|image|python\/ipybox_(kernel|network))\/|^(package\.json|[A-Z]+(\.md)?)$/.test(path)),
+    ).toEqual([]);
     expect(paths.filter((path) => /\.pyc$|\.test\.|\.map$/.test(path))).toEqual([]);
   });
 
