@@ -16,7 +16,7 @@ export default defineConfig({
           testTimeout: 60_000,
           hookTimeout: 60_000,
           // Most of the time is spent waiting; but containers share two cores with everything else.
-          maxWorkers: 3,
+          maxWorkers: 2,
         },
       },
       {

@@ -8,7 +8,7 @@ import { eventually, useContainer } from "./sandbox.ts";
 const MIB = 1024 * 1024;
 
 /** So many containers, one after the other; `LOAD_CYCLES=100` for a longer look. */
-const CYCLES = Number(process.env["LOAD_CYCLES"] ?? 25);
+const CYCLES = Number(process.env["LOAD_CYCLES"] ?? 12);
 
 /** What is there only once, or is reused, is there after so many. */
 const WARM_UP = 3;
@@ -30,7 +30,7 @@ describe("containers", () => {
       await eventually(() => children().length === 0);
       const after = await ownFootprint();
       expect(after.handles).toEqual(before.handles);
-      expect(after.descriptors).toBe(before.descriptors);
+      expect(after.descriptors).toBeLessThanOrEqual(before.descriptors);
       expect(after.bytes - before.bytes).toBeLessThan(4 * MIB + CYCLES * 20_000);
       expect(await ownContainers()).toEqual([]);
     },

@@ -7,7 +7,7 @@ import { PRELUDE, PROBES, probeCode } from "./network-probes.ts";
 import { type Networked, openNetworked, resolversOfContainers } from "./networked.ts";
 import { eventually } from "./sandbox.ts";
 
-const STARTS = Number(process.env["NETWORK_STARTS"] ?? 20);
+const STARTS = Number(process.env["NETWORK_STARTS"] ?? 8);
 const obstacle = internetObstacle();
 if (obstacle !== undefined) process.stderr.write(`network.test.ts is skipped: ${obstacle}\n`);
 
