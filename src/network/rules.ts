@@ -21,7 +21,7 @@ export interface NetworkRule {
   readonly text: string;
 }
 
-/** Taking away any one of them is noticed by a test. */
+/** A test takes each away and sees it, or says why that can't be seen: `network-mutation.test.ts`. */
 export type NetworkRuleId =
   | "output-default"
   | "input-default"
