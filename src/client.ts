@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
+import { assertModuleNames, assertName, assertSequence, assertString, executionNumber } from "./client-arguments.ts";
+import { ClientConnection } from "./client-connection.ts";
 import {
   type AttachOptions,
   type ExecutionClientOptions,
@@ -15,15 +17,11 @@ import {
   type SubmitOptions,
   type VariableOptions,
 } from "./client-options.ts";
-import { ContainerDiedError, ExecutionAbortedError, IpyboxError, KernelDiedError } from "./errors.ts";
+import { IpyboxError } from "./errors.ts";
 import { Execution } from "./execution.ts";
-import { FileChannels } from "./files/file-channels.ts";
-import { Files } from "./files/files.ts";
-import { type CompiledFunction, compileFunctions, exposureOf } from "./host/expose.ts";
-import { HostCalls } from "./host/host-calls.ts";
+import type { Files } from "./files/files.ts";
 import type { HostFunction } from "./host/host-function.ts";
-import { HostFunctions } from "./host/host-functions.ts";
-import { SHELL_COMMANDS } from "./host/shell-commands.ts";
+import { HostSide } from "./host/host-side.ts";
 import {
   type Completeness,
   type Completion,
@@ -39,37 +37,17 @@ import { type LateOutput, LateOutputs } from "./late-output.ts";
 import type { LinkOptions } from "./link.ts";
 import type { McpServerConfig } from "./mcp/config.ts";
 import type { McpServer } from "./mcp/mcp-server.ts";
-import type { McpHost, McpServers } from "./mcp/mcp-servers.ts";
 import { DEFAULTS } from "./options.ts";
 import type { Variable } from "./protocol/answers.ts";
 import type { ExecuteRequest, Question as QuestionContent } from "./protocol/requests.ts";
 import { Question, type Reply } from "./question.ts";
 import { replayExecution } from "./replay.ts";
 import type { ExecutionResult } from "./result.ts";
-import { Session } from "./session.ts";
-import { findTarget, type KernelTarget } from "./target.ts";
+import type { Session } from "./session.ts";
 import { decodeValue, encodeValue, type SettableValue, type Value } from "./variables.ts";
-
-/** Under it, `HostFunctions` keeps what `expose()` is given. */
-const EXPOSED = "host";
-
-/** A kernel that dies each time it is told what is exposed is beyond help. */
-const MAX_PUBLISH_ATTEMPTS = 3;
 
 /** A fork that could not be joined is tried again after so long. */
 const JOIN_AGAIN_MS = 50;
-
-type State =
-  | { readonly kind: "new" }
-  | {
-      readonly kind: "connected";
-      readonly session: Session;
-      readonly target: KernelTarget;
-      readonly fileChannels: FileChannels;
-      readonly files: Files;
-    }
-  | { readonly kind: "disconnected" }
-  | { readonly kind: "lost"; readonly error: IpyboxError };
 
 /** What a client tells by itself. */
 export interface ClientEvents {
@@ -91,17 +69,11 @@ export class ExecutionClient {
   readonly #options: ExecutionClientOptions;
   readonly #emitter = new EventEmitter<ClientEvents>();
   readonly #late = new LateOutputs();
-  /** @internal What cells can call. A fork's client begins with a copy. */
-  readonly hostFunctions: HostFunctions;
-  readonly #calls: HostCalls;
-  #exposed: ReadonlyMap<string, CompiledFunction> = new Map();
-  #mcp: McpServers | undefined;
+  readonly #connection: ClientConnection;
+  readonly #host: HostSide;
   /** Connections of their own, for executions that are replayed. */
   readonly #replays = new AbortController();
-  #state: State = { kind: "new" };
   #connecting: Promise<void> | undefined;
-  /** Whether the kernel goes when this client disconnects. */
-  #ownsKernel = true;
 
   /**
    * Only checks the options; `connect()` connects.
@@ -110,13 +82,36 @@ export class ExecutionClient {
    */
   constructor(options: ExecutionClientOptions);
   /** @internal */
-  constructor(options: ExecutionClientOptions, hostFunctions?: HostFunctions);
-  constructor(options: ExecutionClientOptions, hostFunctions?: HostFunctions) {
+  constructor(options: ExecutionClientOptions, inherited?: HostSide);
+  constructor(options: ExecutionClientOptions, inherited?: HostSide) {
     this.#options = parseClientOptions(options);
-    const { onApproval, approveShellCommands = false, requireShellEscape = false } = this.#options;
-    this.hostFunctions = hostFunctions ?? new HostFunctions(requireShellEscape);
-    if (approveShellCommands) this.hostFunctions.set("shell", SHELL_COMMANDS);
-    this.#calls = new HostCalls(this.hostFunctions, onApproval);
+    this.#host = new HostSide(
+      this.#options,
+      {
+        session: (action) => this.#connection.require(action).session,
+        openKernel: () => this.#sibling(),
+        onToolsChanged: (server) => this.#emitter.emit("mcpToolsChanged", server),
+      },
+      inherited,
+    );
+    const { calls } = this.#host;
+    this.#connection = new ClientConnection(this.#options, {
+      onOther: (frame) => {
+        const output = this.#late.read(frame);
+        if (output !== undefined) this.#emitter.emit("lateOutput", output);
+      },
+      onCall: (frame) => calls.receive(frame),
+      onReconnected: () => calls.reconnected(),
+      onDied: () => calls.end(),
+      onGap: () => {
+        this.#late.gap();
+        calls.gap();
+      },
+      onLost: () => {
+        calls.end();
+        void this.#host.closeServers();
+      },
+    });
   }
 
   /** Creates a kernel and connects to it. Leaving its `await using` block removes it. See `connect()` for what is thrown. */
@@ -134,19 +129,18 @@ export class ExecutionClient {
   static async attach(options: AttachOptions): Promise<ExecutionClient> {
     const { kernelId, ...rest } = parseAttachOptions(options);
     const client = new ExecutionClient(rest);
-    client.#ownsKernel = false;
-    await client.#open(kernelId, undefined);
+    await client.#open(kernelId, undefined, false);
     return client;
   }
 
   /** Id of the kernel. Throws `invalid_state` before `connect()` and after `disconnect()`. */
   get kernelId(): string {
-    return this.#connected("kernelId").session.kernelId;
+    return this.#connection.require("kernelId").session.kernelId;
   }
 
   /** The files of the container. Throws `invalid_state` before `connect()` and after `disconnect()`. */
   get files(): Files {
-    return this.#connected("files").files;
+    return this.#connection.require("files").files;
   }
 
   /**
@@ -155,10 +149,9 @@ export class ExecutionClient {
    * @throws IpyboxError `connect_failed`, `unauthorized`, `kernel_start_failed`; the reason of `signal` once that aborts.
    */
   async connect(): Promise<void> {
-    if (this.#state.kind === "connected") return;
-    if (this.#state.kind !== "new") throw this.#unusable("connect");
+    if (!this.#connection.mayOpen("connect")) return;
     const { gracePeriodMs = DEFAULTS.gracePeriodMs, idleTimeoutMs = null } = this.#options;
-    this.#connecting ??= this.#open(randomUUID(), { gracePeriodMs, idleTimeoutMs }).finally(() => {
+    this.#connecting ??= this.#open(randomUUID(), { gracePeriodMs, idleTimeoutMs }, true).finally(() => {
       this.#connecting = undefined;
     });
     await this.#connecting;
@@ -175,7 +168,7 @@ export class ExecutionClient {
    * @throws IpyboxError `invalid_state` when not connected, `invalid_option`; ContainerDiedError.
    */
   submit(code: string, options: SubmitOptions = {}): Execution {
-    const { session } = this.#connected("submit");
+    const { session } = this.#connection.require("submit");
     assertString(code, "submit: code");
     const parsed = parseSubmitOptions(options);
     parsed.signal?.throwIfAborted();
@@ -201,16 +194,10 @@ export class ExecutionClient {
    * An unknown id rejects with `execution_not_found`.
    */
   executionById(id: string, options: { readonly fromSequence?: number | undefined } = {}): Execution {
-    const { session, target } = this.#connected("executionById");
-    const number = /^[0-9a-f]{8}$/.test(id) ? Number.parseInt(id, 16) : 0;
-    if (number === 0) throw invalid(`executionById: ${JSON.stringify(id)} is no id of an execution. Pass execution.id.`, "id");
+    const { session, target } = this.#connection.require("executionById");
+    const number = executionNumber(id, "executionById");
     const { fromSequence = 1 } = options;
-    if (!Number.isSafeInteger(fromSequence) || fromSequence < 1) {
-      throw invalid(
-        `executionById: option "fromSequence" must be a whole number, 1 or more. Given was ${String(fromSequence)}.`,
-        "fromSequence",
-      );
-    }
+    assertSequence(fromSequence, "executionById");
     const { connectTimeoutMs = DEFAULTS.connectTimeoutMs, onInput } = this.#options;
     const replayTarget = { ...target, kernelId: session.kernelId };
     return replayExecution(replayTarget, number, { fromSequence, connectTimeoutMs, onInput, signal: this.#replays.signal });
@@ -228,7 +215,7 @@ export class ExecutionClient {
   async fork(options: ForkOptions = {}): Promise<ExecutionClient | ExecutionClient[]> {
     const { count, ...rest } = parseForkOptions(options);
     const kernels = Array.from({ length: count ?? 1 }, () => randomUUID());
-    const { session } = this.#connected("fork");
+    const { session } = this.#connection.require("fork");
     const reply = await Question.ask(session, { type: "fork_request", execution: session.number(), kernels }, rest);
     const { status, evalue = "" } = expectReply(reply, "fork_reply");
     if (status === "error") throw new IpyboxError("kernel_start_failed", `The kernel can't be forked: ${evalue}.`);
@@ -244,8 +231,8 @@ export class ExecutionClient {
 
   /** Ends what runs, aborts what waits, and gives the kernel a fresh process in the same container. */
   async reset(options: QuestionOptions = {}): Promise<void> {
-    const { session } = this.#connected("reset");
-    void this.#mcp?.close();
+    const { session } = this.#connection.require("reset");
+    void this.#host.closeServers();
     await Question.ask(session, { type: "reset_request", execution: session.number() }, parseQuestionOptions(options, "reset"));
   }
 
@@ -283,8 +270,7 @@ export class ExecutionClient {
    */
   async getModuleSources(names: readonly string[], options: QuestionOptions = {}): Promise<Readonly<Record<string, string>>> {
     const parsed = parseQuestionOptions(options, "getModuleSources");
-    if (!Array.isArray(names)) throw invalid("getModuleSources: names must be an array of strings.", "names");
-    for (const name of names) assertModuleName(name);
+    assertModuleNames(names, "getModuleSources");
     return expectReply(await this.#ask({ type: "sources_request", names }, parsed), "sources_reply").sources;
   }
 
@@ -336,29 +322,7 @@ export class ExecutionClient {
     options: QuestionOptions = {},
   ): Promise<void> {
     const parsed = parseQuestionOptions(options, "expose");
-    this.#connected("expose");
-    const compiled = await compileFunctions(functions as Readonly<Record<string, HostFunction>>);
-    this.#exposed = new Map([...this.#exposed, ...compiled]);
-    this.hostFunctions.set(EXPOSED, exposureOf(this.#exposed));
-    await this.publish(parsed);
-  }
-
-  /** @internal Tells the kernel what `hostFunctions` holds now, after the cells before. */
-  async publish(options: QuestionOptions = {}): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
-      const { session } = this.#connected("expose");
-      const content = this.hostFunctions.content();
-      const request = { type: "expose_request", execution: session.number(), client: session.client, ...content } as const;
-      try {
-        expectReply(await Question.ask(session, request, options), "expose_reply");
-        return;
-      } catch (error) {
-        // A reset or a death before its turn is none of its business.
-        const lost =
-          error instanceof KernelDiedError || (error instanceof ExecutionAbortedError && error.details["reason"] === "reset");
-        if (!lost || attempt === MAX_PUBLISH_ATTEMPTS) throw error;
-      }
-    }
+    await this.#host.expose(functions as Readonly<Record<string, HostFunction>>, parsed);
   }
 
   /**
@@ -370,24 +334,17 @@ export class ExecutionClient {
    * environment variable that is missing; what `execute` throws.
    */
   async addMcpServer(name: string, config: McpServerConfig, options: QuestionOptions = {}): Promise<McpServer> {
-    const parsed = parseQuestionOptions(options, "addMcpServer");
-    this.#connected("addMcpServer");
-    // Loaded when it is needed: most programs use none.
-    const { McpServers } = await import("./mcp/mcp-servers.ts");
-    this.#mcp ??= new McpServers(this.#mcpHost());
-    return this.#mcp.add(name, config, parsed);
+    return this.#host.addMcpServer(name, config, parseQuestionOptions(options, "addMcpServer"));
   }
 
   /** Ends an MCP server, and takes its package from the cells. False when there is none of that name. */
   async removeMcpServer(name: string, options: QuestionOptions = {}): Promise<boolean> {
-    const parsed = parseQuestionOptions(options, "removeMcpServer");
-    this.#connected("removeMcpServer");
-    return (await this.#mcp?.remove(name, parsed)) ?? false;
+    return this.#host.removeMcpServer(name, parseQuestionOptions(options, "removeMcpServer"));
   }
 
   /** The MCP servers that were added, in that order. */
   get mcpServers(): readonly McpServer[] {
-    return this.#mcp?.list() ?? [];
+    return this.#host.mcpServers;
   }
 
   /** Calls `listener` at each event of that name. */
@@ -408,145 +365,65 @@ export class ExecutionClient {
    */
   async disconnect(): Promise<void> {
     await this.#connecting?.catch(() => undefined);
-    const state = this.#state;
-    if (state.kind === "lost") return;
-    this.#state = { kind: "disconnected" };
-    if (state.kind !== "connected") return;
+    const left = this.#connection.leave();
+    if (left === undefined) return;
     this.#replays.abort();
-    state.fileChannels.close(new IpyboxError("disconnected", "The client was disconnected before the operation was done."));
-    this.#calls.end();
-    await Promise.all([this.#mcp?.close(), state.session.close(this.#ownsKernel)]);
+    this.#host.calls.end();
+    await Promise.all([this.#host.closeServers(), left.session.close(this.#connection.ownsKernel)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.disconnect();
   }
 
-  async #open(kernelId: string, create: LinkOptions["create"]): Promise<void> {
-    const { connectTimeoutMs = DEFAULTS.connectTimeoutMs, signal } = this.#options;
-    const target = await findTarget(this.#options, kernelId);
-    const session = await Session.open(
-      target,
-      { create, after: "latest", timeoutMs: connectTimeoutMs, signal },
-      {
-        onOther: (frame) => {
-          const output = this.#late.read(frame);
-          if (output !== undefined) this.#emitter.emit("lateOutput", output);
-        },
-        onCall: (frame) => this.#calls.receive(frame),
-        onReconnected: () => this.#calls.reconnected(),
-        onDied: () => this.#calls.end(),
-        onGap: () => {
-          this.#late.gap();
-          this.#calls.gap();
-        },
-        onLost: (error) => this.#lose(error),
-      },
-    );
-    this.#calls.connect(session);
-    const fileChannels = new FileChannels(target, connectTimeoutMs);
-    this.#state = { kind: "connected", session, target, fileChannels, files: new Files(fileChannels) };
-    if (!this.hostFunctions.empty) await this.#publishFirst(session, { timeoutMs: connectTimeoutMs, signal });
+  async #open(kernelId: string, create: LinkOptions["create"], ownsKernel: boolean): Promise<void> {
+    const { session } = await this.#connection.open(kernelId, create, ownsKernel);
+    this.#host.calls.connect(session);
+    if (this.#host.empty) return;
+    const published = this.#publishFirst(session);
+    // A kernel that was running before may be busy for long: what is submitted from now on comes after it all the same.
+    if (ownsKernel) await published;
+    else published.catch(() => undefined);
   }
 
   /** Tells the kernel before the first cell. A client that can't is of no use: its cells would not be guarded. */
-  async #publishFirst(session: Session, options: QuestionOptions): Promise<void> {
-    const told = this.publish(options).catch(async (error: unknown) => {
-      if (this.#state.kind === "connected") {
-        this.#state = this.#ownsKernel || !(error instanceof IpyboxError) ? { kind: "new" } : { kind: "lost", error };
-      }
-      await session.close(this.#ownsKernel);
+  async #publishFirst(session: Session): Promise<void> {
+    const { connectTimeoutMs = DEFAULTS.connectTimeoutMs, signal } = this.#options;
+    try {
+      await this.#host.publish({ timeoutMs: connectTimeoutMs, signal });
+    } catch (error) {
+      await this.#connection.abandon(session, error);
       throw error;
-    });
-    // A kernel that was running before may be busy for long: what is submitted from now on comes after it all the same.
-    if (this.#ownsKernel) await told;
-    else told.catch(() => undefined);
-  }
-
-  #lose(error: IpyboxError): void {
-    if (this.#state.kind === "connected") this.#state.fileChannels.close(error);
-    this.#state = { kind: "lost", error };
-    this.#calls.end();
-    void this.#mcp?.close();
+    }
   }
 
   async #joinFork(kernelId: string): Promise<ExecutionClient> {
     const { signal: _, ...options } = this.#options;
-    const client = new ExecutionClient(options, this.hostFunctions.copy());
-    client.#exposed = this.#exposed;
-    client.#mcp = this.#mcp?.copy(client.#mcpHost());
+    const client = new ExecutionClient(options, this.#host);
     const startedAt = performance.now();
     // Without it the fork would be lost: nobody else knows of it.
     for (;;) {
       try {
-        await client.#open(kernelId, undefined);
+        await client.#open(kernelId, undefined, true);
         return client;
       } catch (error) {
         const failed = error instanceof IpyboxError && error.code === "connect_failed";
         const late = performance.now() - startedAt > (options.connectTimeoutMs ?? DEFAULTS.connectTimeoutMs);
-        if (!failed || late || this.#state.kind !== "connected") throw error;
+        if (!failed || late || this.#connection.current === undefined) throw error;
         await delay(JOIN_AGAIN_MS);
       }
     }
   }
 
-  #mcpHost(): McpHost {
-    return {
-      hostFunctions: this.hostFunctions,
-      publish: (wait) => this.publish(wait),
-      openKernel: () => {
-        const { host, port, token } = this.#connected("addMcpServer").target;
-        const { connectTimeoutMs } = this.#options;
-        return ExecutionClient.connect({ host, port, token, connectTimeoutMs });
-      },
-      onToolsChanged: (server) => this.#emitter.emit("mcpToolsChanged", server),
-    };
+  /** A client with a kernel of its own in the same container. */
+  #sibling(): Promise<ExecutionClient> {
+    const { host, port, token } = this.#connection.require("addMcpServer").target;
+    const { connectTimeoutMs } = this.#options;
+    return ExecutionClient.connect({ host, port, token, connectTimeoutMs });
   }
 
   async #ask(content: QuestionContent, options: QuestionOptions): Promise<Reply> {
-    const { session } = this.#connected(content.type.replace("_request", ""));
+    const { session } = this.#connection.require(content.type.replace("_request", ""));
     return Question.ask(session, { ...content, execution: session.number() }, options);
   }
-
-  #connected(action: string): Extract<State, { kind: "connected" }> {
-    if (this.#state.kind === "connected") return this.#state;
-    throw this.#unusable(action);
-  }
-
-  #unusable(action: string): IpyboxError {
-    switch (this.#state.kind) {
-      case "lost": {
-        const { error } = this.#state;
-        return error instanceof ContainerDiedError ? new ContainerDiedError(error.reason, undefined, { cause: error }) : error;
-      }
-      case "disconnected":
-        return new IpyboxError(
-          "invalid_state",
-          `${action}: the client was disconnected. Make a new one with ExecutionClient.connect().`,
-        );
-      default:
-        return new IpyboxError("invalid_state", `${action}: the client is not connected. Call connect() first.`);
-    }
-  }
-}
-
-function assertString(value: unknown, field: string): void {
-  if (typeof value === "string") return;
-  throw invalid(`${field} must be a string. Given was ${value === null ? "null" : typeof value}.`, field);
-}
-
-function assertName(name: unknown, owner: string): void {
-  assertString(name, `${owner}: name`);
-  if (/^[\p{ID_Start}_][\p{ID_Continue}]*$/u.test(String(name))) return;
-  throw invalid(`${owner}: name must be a Python identifier. Given was ${JSON.stringify(name)}.`, "name");
-}
-
-function assertModuleName(name: unknown): void {
-  assertString(name, "getModuleSources: names");
-  if (/^[\p{ID_Start}_][\p{ID_Continue}]*(\.[\p{ID_Start}_][\p{ID_Continue}]*)*$/u.test(String(name))) return;
-  throw invalid(`getModuleSources: names must be Python's names of modules. Given was ${JSON.stringify(name)}.`, "names");
-}
-
-function invalid(message: string, field: string): IpyboxError {
-  return new IpyboxError("invalid_option", message, { details: { field } });
 }

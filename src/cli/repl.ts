@@ -49,7 +49,9 @@ async function repl(flags: ReplFlags, interrupts: Interrupts): Promise<void> {
           complete: completer(client, () => reader.begun),
         })
       : new PipedLines(signal);
-    const reader = new CellReader(lines, async (code) => (await client.isComplete(code)).status !== "incomplete");
+    const reader = new CellReader(lines, async (code, signal) => {
+      return (await client.isComplete(code, { signal })).status !== "incomplete";
+    });
     const printer = new CellPrinter({
       plots,
       encodeImage: isInteractive ? await terminalImages(process.env) : undefined,

@@ -1,5 +1,6 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { verifies } from "../requirements.ts";
 import { cli, startCli, temporaryDirectory } from "./cli.ts";
@@ -44,8 +45,8 @@ describe("ipybox repl in a terminal", () => {
     terminal.type("a = 5; print('g' + 'o')\r");
     await terminal.shows("go\r\n");
     await terminal.shows("In [2]: ");
-    terminal.type("while True: pass\r");
-    await terminal.shows("while True: pass\r\n");
+    terminal.type("import time; print('st' + 'art'); time.sleep(100)\r");
+    await terminal.shows("start\r\n");
     terminal.type("\u0003");
     await terminal.shows("KeyboardInterrupt");
     await terminal.shows("In [3]: ");
@@ -58,6 +59,25 @@ describe("ipybox repl in a terminal", () => {
     terminal.type("\u0004");
     expect((await terminal.finished).status).toBe(0);
     expect(await terminal.containers()).toEqual([]);
+  });
+
+  it("never ends on Ctrl-C, whether that comes before a cell begins, at once with it, or when it has just ended", async () => {
+    verifies("CLI-01");
+    const terminal = await startTerminal();
+    await terminal.shows("In [1]: ");
+    terminal.type("while True: pass\r\u0003");
+    await terminal.shows("In [");
+    for (const pauseMs of [0, 1, 2, 5, 10, 20, 40]) {
+      terminal.type("pass\r");
+      await delay(pauseMs);
+      terminal.type("\u0003");
+      await terminal.shows("In [");
+    }
+    terminal.type("\u0003print('still' + ' here')\r");
+    await terminal.shows("still here\r\n");
+    await terminal.shows("In [");
+    terminal.type("\u0004");
+    expect((await terminal.finished).status).toBe(0);
   });
 
   it("takes a paste as one cell, blank lines and all", async () => {

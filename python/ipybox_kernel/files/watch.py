@@ -89,6 +89,7 @@ class _Watcher:
     def _take(self, happened: Happened, events: list[Event]) -> None:
         if happened.mask & inotify.OVERFLOW:
             _tell(events, "overflow", b"")
+            self._found.clear()
             if self._recursive:
                 self._watch_below(b"", [])  # directories that are new, too
             return
@@ -165,8 +166,9 @@ class _Watcher:
             prefix = waiting.pop()
             for name, directory in _list(self._root + b"/" + prefix):
                 path = prefix + name
-                self._found.add(path)
-                _tell(events, "created", path)
+                if path not in self._found:
+                    self._found.add(path)
+                    _tell(events, "created", path)
                 if not directory:
                     continue
                 try:

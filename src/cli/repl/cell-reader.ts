@@ -5,13 +5,14 @@ export type NextCell =
   { readonly kind: "cell"; readonly code: string } | { readonly kind: "interrupted" } | { readonly kind: "end" };
 
 /** Whether what was typed so far is a cell, or goes on in the next line. */
-export type CompletenessCheck = (code: string) => Promise<boolean>;
+export type CompletenessCheck = (code: string, signal: AbortSignal) => Promise<boolean>;
 
 /** Puts lines together until they are a cell. */
 export class CellReader {
   readonly #lines: LineSource;
   readonly #isComplete: CompletenessCheck;
   #begun: readonly string[] = [];
+  #checking: AbortController | undefined;
 
   constructor(lines: LineSource, isComplete: CompletenessCheck) {
     this.#lines = lines;
@@ -37,7 +38,30 @@ export class CellReader {
       if (lines.length === 0 && line.text.trim() === "") continue;
       lines.push(line.text);
       const code = lines.join("\n");
-      if (!line.pasted && (await this.#isComplete(code))) return { kind: "cell", code };
+      if (line.pasted) continue;
+      const checked = await this.#check(code);
+      if (checked === "interrupted") return { kind: "interrupted" };
+      if (checked === "complete") return { kind: "cell", code };
     }
+  }
+
+  /** Forgets the lines that are just being looked at. False when it waits for one. */
+  interrupt(): boolean {
+    this.#checking?.abort();
+    return this.#checking !== undefined;
+  }
+
+  async #check(code: string): Promise<"complete" | "incomplete" | "interrupted"> {
+    const checking = new AbortController();
+    this.#checking = checking;
+    try {
+      const complete = await this.#isComplete(code, checking.signal);
+      if (!checking.signal.aborted) return complete ? "complete" : "incomplete";
+    } catch (error) {
+      if (!checking.signal.aborted) throw error;
+    } finally {
+      this.#checking = undefined;
+    }
+    return "interrupted";
   }
 }

@@ -7,6 +7,8 @@ export type Line =
 
 /** Where the lines of cells come from. */
 export interface LineSource {
+  /** Somebody is typing, and Ctrl-C is a key: a signal comes from elsewhere. */
+  readonly atPrompt: boolean;
   /** The next line, the first one of a cell or a further one. At the end, and after `close`, always the end. */
   read(prompt: string, place: "first" | "further"): Promise<Line>;
   /** A line for `input()`, or with `hidden` for `getpass()`: not shown, and kept nowhere. */

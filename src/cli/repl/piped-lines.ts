@@ -3,6 +3,7 @@ import type { Line, LineSource } from "./lines.ts";
 
 /** Lines of a pipe or a file, without prompts. */
 export class PipedLines implements LineSource {
+  readonly atPrompt = false;
   readonly #readline: Interface;
   readonly #lines: AsyncIterator<string>;
 

@@ -29,6 +29,8 @@ export class ReplSession {
   /** The number of the next cell. */
   #number = 1;
   #lastStatus = 0;
+  /** Ends what Ctrl-C is meant for now. */
+  #interrupt: (() => void) | undefined;
   /** What is shown comes one after the other, also what comes between the cells. */
   #shown: Promise<unknown> = Promise.resolve();
 
@@ -38,6 +40,21 @@ export class ReplSession {
 
   /** Goes on to the end of the cells, and gives the exit status. */
   async run(): Promise<number> {
+    const { interrupts, isInteractive, lines, reader } = this.#parts;
+    interrupts.onCtrlC = () => {
+      this.#interrupt?.();
+      if (reader.interrupt()) process.stdout.write("\n");
+      // Who sits at a terminal means the cell, even when it has ended just now; a pipe is stopped.
+      return this.#interrupt !== undefined || (isInteractive && !lines.atPrompt);
+    };
+    try {
+      return await this.#runAll();
+    } finally {
+      interrupts.onCtrlC = undefined;
+    }
+  }
+
+  async #runAll(): Promise<number> {
     const { client, reader, lines, printer, interrupts, isInteractive } = this.#parts;
     client.on("lateOutput", ({ event }) => void this.#show(() => lines.aside(() => printer.show(event))).catch(() => undefined));
     for (;;) {
@@ -66,10 +83,7 @@ export class ReplSession {
         return this.#ask(prompt, password);
       },
     });
-    interrupts.onCtrlC = () => {
-      void cell.interrupt();
-      return true;
-    };
+    this.#interrupt = () => void cell.interrupt();
     try {
       for await (const event of cell.events()) {
         await this.#show(() => printer.show(event));
@@ -83,13 +97,13 @@ export class ReplSession {
       await printer.endLine("stderr");
       this.#tell(error);
     } finally {
-      interrupts.onCtrlC = undefined;
+      this.#interrupt = undefined;
     }
   }
 
   /** Answers `input()`. */
   async #ask(prompt: string, hidden: boolean): Promise<string> {
-    const { lines, printer, interrupts } = this.#parts;
+    const { lines, printer } = this.#parts;
     const line = await this.#show(async () => {
       await printer.endLine("stdout");
       return lines.ask(prompt, hidden);
@@ -97,7 +111,7 @@ export class ReplSession {
     if (line.kind === "line") return line.text;
     if (line.kind === "end") throw new Error("end of input");
     // The interrupt is the answer.
-    interrupts.onCtrlC?.();
+    this.#interrupt?.();
     return new Promise(() => undefined);
   }
 

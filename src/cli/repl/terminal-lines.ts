@@ -26,6 +26,8 @@ export class TerminalLines implements LineSource {
   /** A paste brings several lines at once. */
   readonly #waiting: Line[] = [];
   #reader: Deferred<Line> | undefined;
+  /** Of `#reader`: all signals that Ctrl-C was before it was a key have come. */
+  #settledReader: Deferred<Line> | undefined;
   readonly #screen = new Screen();
   #pasting = false;
   #asking = false;
@@ -80,14 +82,21 @@ export class TerminalLines implements LineSource {
     }
   }
 
+  get atPrompt(): boolean {
+    return this.#reader !== undefined && this.#reader === this.#settledReader;
+  }
+
   #prompt(prompt: string): Promise<Line> {
     if (this.#closed) return Promise.resolve({ kind: "end" });
-    this.#reader = deferred();
+    const reader = deferred<Line>();
+    this.#reader = reader;
     process.stdin.setRawMode(true);
+    // What was raised before is told in the next turn of the event loop.
+    setImmediate(() => setImmediate(() => (this.#settledReader = reader)));
     process.stdout.write(PASTE_MARKS_ON);
     this.#readline.setPrompt(prompt);
     this.#readline.prompt(true);
-    return this.#reader.promise;
+    return reader.promise;
   }
 
   async aside(show: () => Promise<void>): Promise<void> {
@@ -109,6 +118,12 @@ export class TerminalLines implements LineSource {
 
   /** Leaves the line as it is on the screen, and forgets it. */
   #abandon(): void {
+    if (this.#reader === undefined) {
+      // Typed ahead: it means what runs, as it would have without a line to edit.
+      this.#waiting.length = 0;
+      process.kill(process.pid, "SIGINT");
+      return;
+    }
     this.#readline.write(null, { ctrl: true, name: "e" });
     this.#screen.write("^C\n");
     this.#readline.write(null, { ctrl: true, name: "u" });
