@@ -8,6 +8,9 @@ if [ -d /run/ipybox/certificates ]; then
   rm -r /run/ipybox/certificates
 fi
 
+# Before what cells start. Only a daemon with root can grant it.
+renice -n -12 -p $$ > /dev/null 2>&1 || true
+
 /usr/bin/python3 -I -S /opt/ipybox/python/ipybox_kernel &
 
 # Without the certificates, which the agent needs not and takes 20 ms to read.

@@ -32,7 +32,7 @@ export class ClientConnection {
 
   constructor(options: ExecutionClientOptions, events: SessionEvents) {
     this.#options = options;
-    this.#events = { ...events, onLost: (error) => this.#lose(error) };
+    this.#events = events;
   }
 
   /** What it has now; undefined when it is not connected. */
@@ -50,7 +50,7 @@ export class ClientConnection {
     const { connectTimeoutMs = DEFAULTS.connectTimeoutMs, signal } = this.#options;
     const target = await findTarget(this.#options, kernelId);
     const link: LinkOptions = { create, after: "latest", timeoutMs: connectTimeoutMs, signal };
-    const session = await Session.open(target, link, this.#events);
+    const session = await Session.open(target, link, { ...this.#events, onLost: (error) => this.#lose(error) });
     const fileChannels = new FileChannels(target, connectTimeoutMs);
     const connected: Connected = { kind: "connected", session, target, fileChannels, files: new Files(fileChannels) };
     this.#state = connected;

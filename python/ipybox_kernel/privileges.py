@@ -19,7 +19,10 @@ _LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET = 1
 _LANDLOCK_SCOPE_SIGNAL = 2
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY_BOUND = 64
-_NICE = 10
+#: A kernel's priority; that of agent and zygote is in image/entrypoint.sh.
+_KERNEL_NICE = -10
+#: Where none above the others' may be had.
+_STEPPED_BACK_NICE = 10
 
 
 def become_subreaper() -> None:
@@ -30,11 +33,12 @@ def become_subreaper() -> None:
 def drop_privileges(uid: int, gid: int, groups: list[int]) -> None:
     """Afterwards the process has another user, no capability in any set, and can't get one.
 
-    The order matters: ``oom_score_adj`` belongs to root once the user has changed, and dropping
-    from the bounding set needs the capability SETPCAP.
+    The order matters: ``oom_score_adj`` belongs to root once the user has changed, a priority takes the
+    capability SYS_NICE, and dropping from the bounding set SETPCAP.
     """
     with open("/proc/self/oom_score_adj", "w") as file:
         file.write("1000")
+    go_before_children()
     for capability in range(_LAST_CAPABILITY_BOUND):
         if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
             break  # beyond the last capability that this kernel knows
@@ -47,13 +51,27 @@ def drop_privileges(uid: int, gid: int, groups: list[int]) -> None:
     leave_siblings()
 
 
-def step_back() -> None:
-    """Lets the agent and the zygote go first, however many processes a cell starts.
+def go_before_children(pid: int = 0) -> None:
+    """Gives a kernel nearly the agent's priority, and all threads and processes that it starts the usual, lower one.
 
-    Not before the kernel is ready, which must not take longer for it. Only processes of one container compete
-    in this way: between containers, and with the host, their shares are what counts.
+    The agent answers, however many those are. The kernel itself must not be far behind it: else each print
+    wakes an agent that takes the kernel's processor at once. Only processes of one container compete in this
+    way: between containers, and with the host, their shares are what counts.
     """
-    os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+    try:
+        os.setpriority(os.PRIO_PROCESS, pid, _KERNEL_NICE)
+        os.sched_setscheduler(pid, os.SCHED_OTHER | os.SCHED_RESET_ON_FORK, os.sched_param(0))
+    except PermissionError:
+        pass  # a daemon without root can't grant it: see `step_back`
+
+
+def step_back() -> None:
+    """Where a kernel has no priority of its own, it has a lower one than the agent with all that it starts.
+
+    Not before the kernel is ready, which must not take longer for it.
+    """
+    if os.getpriority(os.PRIO_PROCESS, 0) >= 0:
+        os.setpriority(os.PRIO_PROCESS, 0, _STEPPED_BACK_NICE)
 
 
 def leave_siblings() -> None:

@@ -21,7 +21,7 @@ from . import frames
 from .child import Child
 from .files.process import FileWorker, run_file_worker
 from .preload import Preload
-from .privileges import become_subreaper
+from .privileges import become_subreaper, go_before_children
 from .spawn import KernelSpec, become_kernel
 from .watch import Watch
 
@@ -260,6 +260,7 @@ class Zygote:
             if pid in self._known_pids() or _parent_of(pid) != os.getpid():
                 os.close(pidfd)
                 raise ConnectionError(f"process {pid} has not come to the zygote as a new child")
+            go_before_children(pid)
             child.began(pid, pidfd, self._poll)
             self._keep(child)
             child.hand_over()

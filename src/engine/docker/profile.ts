@@ -46,8 +46,8 @@ function confinement(spec: SandboxSpec): Docker.HostConfig & { readonly Cgroupns
   return {
     Privileged: false,
     CapDrop: ["ALL"],
-    // For the agent: it starts kernels under another uid and ends them. Kernels drop all of these.
-    CapAdd: ["SETUID", "SETGID", "SETPCAP", "KILL"],
+    // For the agent: it starts kernels under another uid, ends them, and goes before what they start. Kernels drop all of these.
+    CapAdd: ["SETUID", "SETGID", "SETPCAP", "KILL", "SYS_NICE"],
     SecurityOpt: ["no-new-privileges:true", `seccomp=${seccomp}`],
     IpcMode: "private",
     CgroupnsMode: "private",

@@ -127,7 +127,7 @@ export const BENCH_CHECKS: readonly BenchCheck[] = [
   },
 ];
 
-const AGENTS = new Set(["SETUID", "SETGID", "SETPCAP", "KILL"]);
+const AGENTS = new Set(["SETUID", "SETGID", "SETPCAP", "KILL", "SYS_NICE"]);
 
 /** Warnings that are accepted, each with the reason. */
 export const ACCEPTED: Readonly<Record<string, string>> = {

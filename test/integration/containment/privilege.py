@@ -23,10 +23,10 @@ def _(context):
     return expect("CapBnd", status()["CapBnd"], NO_CAPABILITY)
 
 
-@probe("privilege", "agent-capabilities", "the agent itself has four capabilities, and can't get more")
+@probe("privilege", "agent-capabilities", "the agent itself has five capabilities, and can't get more")
 def _(context):
-    # SETUID, SETGID, SETPCAP, KILL
-    return first(expect(name, int(status(1)[name], 16) & ~0x1E0, 0) for name in ("CapPrm", "CapBnd", "CapInh", "CapAmb"))
+    # SETUID, SETGID, SETPCAP, KILL, SYS_NICE
+    return first(expect(name, int(status(1)[name], 16) & ~0x8001E0, 0) for name in ("CapPrm", "CapBnd", "CapInh", "CapAmb"))
 
 
 @probe("privilege", "no-new-privileges", "no program gives more rights, to the agent neither")
