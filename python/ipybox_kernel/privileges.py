@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import functools
 import os
 import struct
 
@@ -18,11 +19,15 @@ _LANDLOCK_CREATE_RULESET_VERSION = 1
 _LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET = 1
 _LANDLOCK_SCOPE_SIGNAL = 2
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
-_LAST_CAPABILITY_BOUND = 64
 #: A kernel's priority; that of agent and zygote is in image/entrypoint.sh.
 _KERNEL_NICE = -10
 #: Where none above the others' may be had.
 _STEPPED_BACK_NICE = 10
+
+
+def prepare() -> None:
+    """Looks up, before the fork, what `drop_privileges` needs."""
+    _bounding_set()
 
 
 def become_subreaper() -> None:
@@ -36,12 +41,12 @@ def drop_privileges(uid: int, gid: int, groups: list[int]) -> None:
     The order matters: ``oom_score_adj`` belongs to root once the user has changed, a priority takes the
     capability SYS_NICE, and dropping from the bounding set SETPCAP.
     """
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write("1000")
+    score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+    os.write(score, b"1000")
+    os.close(score)
     go_before_children()
-    for capability in range(_LAST_CAPABILITY_BOUND):
-        if _libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0) != 0:
-            break  # beyond the last capability that this kernel knows
+    for capability in _bounding_set():
+        _check(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl(PR_CAPBSET_DROP)")
     os.setgroups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
@@ -49,6 +54,14 @@ def drop_privileges(uid: int, gid: int, groups: list[int]) -> None:
     _check(_libc.syscall(_SYS_CAPSET, header, bytes(24)), "capset")
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
     leave_siblings()
+
+
+@functools.cache
+def _bounding_set() -> list[int]:
+    """The capabilities that a program could still get: those of the container, the same for all that is forked."""
+    with open("/proc/self/status") as file:
+        (mask,) = [int(line.split()[1], 16) for line in file if line.startswith("CapBnd:")]
+    return [capability for capability in range(mask.bit_length()) if mask >> capability & 1]
 
 
 def go_before_children(pid: int = 0) -> None:

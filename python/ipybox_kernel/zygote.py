@@ -21,7 +21,7 @@ from . import frames
 from .child import Child
 from .files.process import FileWorker, run_file_worker
 from .preload import Preload
-from .privileges import become_subreaper, go_before_children
+from .privileges import become_subreaper, go_before_children, prepare
 from .spawn import KernelSpec, become_kernel
 from .watch import Watch
 
@@ -44,6 +44,7 @@ def main(plain: bool) -> None:
     os.umask(0o077)
     watch = Watch()
     become_subreaper()
+    prepare()
     # Read when matplotlib is imported, which a preload does before any kernel has its environment.
     os.environ["MPLBACKEND"] = _INLINE_BACKEND
     kernel = Kernel.warm()
