@@ -21,7 +21,7 @@ import { IpyboxError } from "./errors.ts";
 import { Execution } from "./execution.ts";
 import type { Files } from "./files/files.ts";
 import type { HostFunction } from "./host/host-function.ts";
-import { HostSide } from "./host/host-side.ts";
+import { HostSide } from "./host-side.ts";
 import {
   type Completeness,
   type Completion,

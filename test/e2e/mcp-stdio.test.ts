@@ -232,7 +232,8 @@ describe("what is no proper message", () => {
       const before = server.stdout.length;
       server.child.stdin.write(`${line}\n`);
       await eventually(() => server.stdout.indexOf("\n", before) !== -1, 20_000);
-      return JSON.parse(server.stdout.slice(before));
+      const [answer = ""] = server.stdout.slice(before).split("\n");
+      return JSON.parse(answer);
     };
     const error = (id: unknown, code: number): object => ({ jsonrpc: "2.0", id, error: { code, message: expect.any(String) } });
     expect(await answers("{ no json")).toEqual(error(null, -32700));

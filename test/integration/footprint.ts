@@ -42,6 +42,16 @@ export async function agentFootprint(id: string): Promise<{ readonly agent: Foot
   return { agent: await look(id, "node /opt/ipybox/agent"), zygote: await look(id, "/usr/bin/python3 -I -S /opt/ipybox") };
 }
 
+/** The same once the zygote has warmed up, which it does when it has been idle for a moment. */
+export async function restingFootprint(id: string): ReturnType<typeof agentFootprint> {
+  for (let last = await agentFootprint(id); ;) {
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    const next = await agentFootprint(id);
+    if (next.zygote.bytes === last.zygote.bytes) return next;
+    last = next;
+  }
+}
+
 /** The largest process whose command starts so. */
 async function look(id: string, command: string): Promise<Footprint> {
   const exec = await docker

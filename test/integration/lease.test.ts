@@ -14,7 +14,8 @@ const KILLS = Number(process.env["LEASE_KILLS"] ?? 10);
 
 const GONE_MS = 30_000;
 
-describe("an owner that is killed", () => {
+// Each test has owners of its own.
+describe.concurrent("an owner that is killed", () => {
   it(
     `leaves nothing, at whichever moment: ${KILLS} times`,
     async () => {
@@ -93,7 +94,7 @@ describe("an owner that is killed", () => {
   });
 });
 
-describe("a client of a container", () => {
+describe.concurrent("a client of a container", () => {
   it("is told that its owner is gone", async () => {
     verifies("LIFE-01", "KERN-07");
     await using owner = await OwnerProcess.start(["{}", "hold"]);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { ExecutionClient, ExecutionContainer } from "ipybox";
 import { verifies } from "../requirements.ts";
 import { ownContainers } from "./docker.ts";
-import { agentFootprint, children, ownFootprint } from "./footprint.ts";
+import { agentFootprint, children, ownFootprint, restingFootprint } from "./footprint.ts";
 import { eventually, useContainer } from "./sandbox.ts";
 
 const MIB = 1024 * 1024;
@@ -58,7 +58,7 @@ describe("one container", () => {
     };
     const { id } = sandbox.container;
     await round();
-    const [before, own] = [await agentFootprint(id), await ownFootprint()];
+    const [before, own] = [await restingFootprint(id), await ownFootprint()];
     for (let again = 0; again < 3; again += 1) await round();
     await eventually(async () => (await agentFootprint(id)).zygote.descriptors === before.zygote.descriptors);
     const [after, ownAfter] = [await agentFootprint(id), await ownFootprint()];

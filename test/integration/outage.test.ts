@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { ExecutionClient, ExecutionTimeoutError, IpyboxError } from "ipybox";
+import { FaultyProxy } from "../fakes/faulty-proxy.ts";
 import { verifies } from "../requirements.ts";
 import { connectThroughProxy } from "./faults.ts";
 import { eventually, rejection, useContainer } from "./sandbox.ts";
@@ -9,7 +10,8 @@ const sandbox = useContainer();
 const SLOW_LINES = "import time\nfor i in range(30):\n    print(i)\n    time.sleep(0.05)";
 const SLOW_TEXT = Array.from({ length: 30 }, (_, i) => `${i}\n`).join("");
 
-describe("a line", () => {
+// Most of the time is spent waiting, and each test has a kernel and a connection of its own.
+describe.concurrent("a line", () => {
   it("with 500 ms of latency loses nothing, even when it is cut", async () => {
     verifies("KERN-08");
     await using troubled = await connectThroughProxy(sandbox);
@@ -66,41 +68,7 @@ describe("a line", () => {
   });
 });
 
-describe("an old connection that is half dead", () => {
-  const LINES = 300_000;
-  const PRINTS = `for i in range(${LINES}): print(f"{i:>50}")`;
-  const TEXT = Array.from({ length: LINES }, (_, i) => `${String(i).padStart(50)}\n`).join("");
-
-  it("holds up nothing for the new one", async () => {
-    verifies("KERN-08");
-    await using troubled = await connectThroughProxy(sandbox);
-    const { client, proxy } = troubled;
-    const execution = client.submit(PRINTS, { maxOutputBytes: 2 ** 25 });
-    await eventually(() => proxy.hasSent(100_000));
-    proxy.stall();
-    proxy.cut("reset", ["client"]);
-    const { stdout, lostBytes } = await execution.result();
-    expect(lostBytes).toBe(0);
-    expect(stdout === TEXT).toBe(true);
-  });
-
-  it("is given up by the client, and nothing is lost", async () => {
-    verifies("KERN-08");
-    await using troubled = await connectThroughProxy(sandbox);
-    const { client, proxy } = troubled;
-    const execution = client.submit(PRINTS, { maxOutputBytes: 2 ** 25 });
-    await eventually(() => proxy.hasSent(100_000));
-    proxy.stall();
-    const startedAt = performance.now();
-    await eventually(() => proxy.connections > 1, 12_000);
-    expect(performance.now() - startedAt).toBeLessThan(10_000);
-    const { stdout, lostBytes } = await execution.result();
-    expect(lostBytes).toBe(0);
-    expect(stdout === TEXT).toBe(true);
-  });
-});
-
-describe("while the connection is away", () => {
+describe.concurrent("while the connection is away", () => {
   it("a time limit settles what it was set for", async () => {
     verifies("TIME-05");
     await using troubled = await connectThroughProxy(sandbox);
@@ -187,5 +155,69 @@ describe("while the connection is away", () => {
     const { port, token } = sandbox.container;
     await using attached = await ExecutionClient.attach({ port, token, kernelId });
     expect((await attached.execute("print('still there')")).text).toBe("still there");
+  });
+});
+
+describe.concurrent("a client that has vanished without a word", () => {
+  it("holds up the output for others only for half a minute", async () => {
+    verifies("KERN-08", "KERN-10");
+    const { port, token } = sandbox.container;
+    await using owner = await sandbox.connect();
+    await using proxy = await FaultyProxy.before(port);
+    const observer = await ExecutionClient.attach({ port: proxy.port, token, kernelId: owner.kernelId });
+    // What goes to it piles up, and it can't come back.
+    proxy.stall();
+    await proxy.refuse();
+    const startedAt = performance.now();
+    const { totalBytes } = await owner.execute("for i in range(600): print('x' * 99_999)", { maxOutputBytes: 0 });
+    expect(totalBytes).toBe(60_000_000);
+    expect(performance.now() - startedAt).toBeGreaterThan(20_000);
+    expect(performance.now() - startedAt).toBeLessThan(45_000);
+    await observer.disconnect();
+  });
+
+  it("is looked for by TCP itself", async () => {
+    verifies("KERN-10");
+    await using client = await sandbox.connect();
+    // State 01: established; timer 02: keep-alive.
+    const { stdout } = await client.execute(
+      "for line in open('/proc/net/tcp6').readlines()[1:]:\n    fields = line.split()\n" +
+        "    if fields[1].endswith(':22B8') and fields[3] == '01': print(fields[5].split(':')[0])",
+    );
+    expect(stdout.trim().split("\n")).toContain("02");
+  });
+});
+
+describe("an old connection that is half dead", () => {
+  const LINES = 300_000;
+  const PRINTS = `for i in range(${LINES}): print(f"{i:>50}")`;
+  const TEXT = Array.from({ length: LINES }, (_, i) => `${String(i).padStart(50)}\n`).join("");
+
+  it("holds up nothing for the new one", async () => {
+    verifies("KERN-08");
+    await using troubled = await connectThroughProxy(sandbox);
+    const { client, proxy } = troubled;
+    const execution = client.submit(PRINTS, { maxOutputBytes: 2 ** 25 });
+    await eventually(() => proxy.hasSent(100_000));
+    proxy.stall();
+    proxy.cut("reset", ["client"]);
+    const { stdout, lostBytes } = await execution.result();
+    expect(lostBytes).toBe(0);
+    expect(stdout === TEXT).toBe(true);
+  });
+
+  it("is given up by the client, and nothing is lost", async () => {
+    verifies("KERN-08");
+    await using troubled = await connectThroughProxy(sandbox);
+    const { client, proxy } = troubled;
+    const execution = client.submit(PRINTS, { maxOutputBytes: 2 ** 25 });
+    await eventually(() => proxy.hasSent(100_000));
+    proxy.stall();
+    const startedAt = performance.now();
+    await eventually(() => proxy.connections > 1, 12_000);
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    const { stdout, lostBytes } = await execution.result();
+    expect(lostBytes).toBe(0);
+    expect(stdout === TEXT).toBe(true);
   });
 });

@@ -166,8 +166,8 @@ const LINES: readonly NamedMutation[] = [
   line(PRIVILEGES, "1 if _enter_domain() else 0", "1", "sibling-signals", "sibling-memory", "sibling-sockets"),
   ...together(
     "lines",
-    line(PRIVILEGES, 'file.write("1000")', 'file.write("500")', "oom-order"),
-    line(PRIVILEGES, "range(_LAST_CAPABILITY_BOUND)", "range(0)", "bounding-set"),
+    line(PRIVILEGES, 'os.write(score, b"1000")', 'os.write(score, b"500")', "oom-order"),
+    line(PRIVILEGES, "for capability in _bounding_set():", "for capability in ():", "bounding-set"),
     line("python/ipybox_kernel/zygote.py", "os.umask(0o077)", "os.umask(0)", "agent-root", "unix-sockets"),
     line("python/ipybox_kernel/spawn.py", "os.closerange(3, _SOCKET_FD)", "pass", "leaked-descriptors"),
     line(AGENT, 'server.listen(AGENT_PORT, "::")', 'server.listen(AGENT_PORT, "0.0.0.0")', "agent-port-taken"),

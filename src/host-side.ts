@@ -1,17 +1,17 @@
-import type { ApprovalHandler } from "./approval.ts";
-import type { QuestionOptions } from "../client-options.ts";
-import { ExecutionAbortedError, KernelDiedError } from "../errors.ts";
-import { expectReply } from "../introspection.ts";
-import type { McpServerConfig } from "../mcp/config.ts";
-import type { McpServer } from "../mcp/mcp-server.ts";
-import type { McpHost, McpServers } from "../mcp/mcp-servers.ts";
-import { Question } from "../question.ts";
-import type { Session } from "../session.ts";
-import { type CompiledFunction, compileFunctions, exposureOf } from "./expose.ts";
-import { HostCalls } from "./host-calls.ts";
-import type { HostFunction } from "./host-function.ts";
-import { HostFunctions } from "./host-functions.ts";
-import { SHELL_COMMANDS } from "./shell-commands.ts";
+import type { ApprovalHandler } from "./host/approval.ts";
+import type { QuestionOptions } from "./client-options.ts";
+import { ExecutionAbortedError, KernelDiedError } from "./errors.ts";
+import { expectReply } from "./introspection.ts";
+import type { McpServerConfig } from "./mcp/config.ts";
+import type { McpServer } from "./mcp/mcp-server.ts";
+import type { McpHost, McpServers } from "./mcp/mcp-servers.ts";
+import { Question } from "./question.ts";
+import type { Session } from "./session.ts";
+import { type CompiledFunction, compileFunctions, exposureOf } from "./host/expose.ts";
+import { HostCalls } from "./host/host-calls.ts";
+import type { HostFunction } from "./host/host-function.ts";
+import { HostFunctions } from "./host/host-functions.ts";
+import { SHELL_COMMANDS } from "./host/shell-commands.ts";
 
 /** Under it, `HostFunctions` keeps what `expose()` is given. */
 const EXPOSED = "host";
@@ -87,7 +87,7 @@ export class HostSide {
   async addMcpServer(name: string, config: McpServerConfig, options: QuestionOptions): Promise<McpServer> {
     this.#client.session("addMcpServer");
     // Loaded when it is needed: most programs use none.
-    const { McpServers } = await import("../mcp/mcp-servers.ts");
+    const { McpServers } = await import("./mcp/mcp-servers.ts");
     this.#mcp ??= new McpServers(this.#mcpHost());
     return this.#mcp.add(name, config, options);
   }
