@@ -2,8 +2,11 @@ import { once } from "node:events";
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import type { AddressInfo } from "node:net";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { OWNER_LABEL } from "../../src/sandbox-spec.ts";
+import { containersWith } from "../integration/docker.ts";
 import { eventually } from "../integration/sandbox.ts";
 import { verifies } from "../requirements.ts";
 import { cli, startCli, temporaryDirectory } from "./cli.ts";
@@ -270,7 +273,9 @@ describe("ipybox run that is stopped", () => {
     verifies("LIFE-02");
     const running = startCli(["run", "-"]);
     running.child.stdin.end("print('never')");
-    await eventually(async () => (await running.containers()).length > 0, 30_000);
+    // It is there for half a second: `ipybox ls` is too slow to see it.
+    const owner = `${OWNER_LABEL}=${running.child.pid}@${hostname()}`;
+    await eventually(async () => (await containersWith(owner)).length > 0, 30_000);
     running.child.kill("SIGTERM");
     expect((await running.finished).status).toBe(143);
     expect(await running.containers()).toEqual([]);

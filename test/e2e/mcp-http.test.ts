@@ -139,10 +139,10 @@ describe("ipybox mcp over HTTP", () => {
     const { url, process } = await start();
     const client = await connectHttp(url, TOKEN);
     await call(client, "execute_ipython_cell", { code: "1" });
-    const running = call(client, "execute_ipython_cell", { code: "while True: pass" }).catch((error: unknown) => error);
+    // The SDK's client may wait for a minute before it takes the server for gone.
+    call(client, "execute_ipython_cell", { code: "while True: pass" }).catch(() => undefined);
     process.child.kill("SIGTERM");
     expect((await process.finished).status).toBe(143);
-    await running;
     expect(await containersOf(process.child.pid)).toEqual([]);
   });
 });
