@@ -10,12 +10,16 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 const bin = (name) => join(root, "node_modules/.bin", name);
 const counts = { passed: 0, failed: 0 };
 
-/** Each is one check: it went well when it ends with status 0. */
+/** Each is one check: it went well when it ends with status 0. These only read. */
 const CHECKS = [
   ["format", bin("prettier"), ["--check", "--log-level", "warn", "."]],
   ["lint", bin("oxlint"), ["--type-aware", "--deny-warnings"]],
   ["types", bin("tsc"), ["-p", "tsconfig.check.json"]],
   ["unused code", bin("knip"), []],
+];
+
+/** These build the package anew. */
+const PACKAGE_CHECKS = [
   ["package contents", bin("publint"), ["--strict"]],
   ["package types", bin("attw"), ["--pack", ".", "--profile", "esm-only"]],
   ["documentation", process.execPath, ["scripts/check-docs.mjs"]],
@@ -30,9 +34,14 @@ if ((await run(process.execPath, ["scripts/setup.mjs"], { timeoutMs: SETUP_MS, s
   finish();
 }
 await inLanes(2, [
-  ...CHECKS.map(([name, command, args]) => () => step(name, () => check(command, args))),
+  ...CHECKS.map(
+    ([name, command, args]) =>
+      () =>
+        step(name, () => check(command, args)),
+  ),
   () => step("python: format, lint, types, tests", python),
 ]);
+for (const [name, command, args] of PACKAGE_CHECKS) await step(name, () => check(command, args));
 for (const project of ["unit", "integration", "stress", "e2e"]) await step(`tests: ${project}`, () => vitest(project));
 finish();
 
