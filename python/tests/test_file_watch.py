@@ -57,7 +57,7 @@ def test_what_is_made_between_two_looks_at_a_directory_is_told_once(
 
     monkeypatch.setattr(watch, "_list", list_and_make)
     (tmp_path / "new").mkdir()
-    told = lines(watcher) + lines(watcher)
+    told = lines(watcher) + lines(watcher) + lines(watcher)
     assert sorted(told) == ["created new", "created new/x", "created new/x/y"]
 
 
@@ -73,3 +73,26 @@ def test_a_file_that_comes_back_is_told_again(watcher: _Watcher, tmp_path: Path)
     assert lines(watcher) == ["renamed newer"]
     (tmp_path / "newer/file").unlink()
     assert lines(watcher) == ["removed newer/file"]
+
+
+def test_a_directory_that_is_renamed_before_it_could_be_watched_is_watched(watcher: _Watcher, tmp_path: Path) -> None:
+    # verifies: FILE-01
+    (tmp_path / "draft").mkdir()
+    (tmp_path / "draft/inner").mkdir()
+    (tmp_path / "draft").rename(tmp_path / "final")
+    told = lines(watcher)
+    assert told[:2] == ["created draft", "renamed final"]
+    assert "created final/inner" in told
+    (tmp_path / "final/inner/file").touch()
+    assert lines(watcher) == ["created final/inner/file"]
+
+
+def test_so_is_one_within_a_directory_that_is_renamed(watcher: _Watcher, tmp_path: Path) -> None:
+    # verifies: FILE-01
+    (tmp_path / "old").mkdir()
+    assert lines(watcher) == ["created old"]
+    (tmp_path / "old/inner").mkdir()
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert lines(watcher) == ["created old/inner", "renamed new"]
+    (tmp_path / "new/inner/file").touch()
+    assert lines(watcher) == ["created new/inner/file"]

@@ -202,3 +202,57 @@ def test_a_watch_tells_each_new_file_in_new_directories_once(tmp_path: Path) -> 
     (tmp_path / "z/b/d").touch()
     assert events_of(watcher) == [("renamed", "z", "a"), ("created", "z/b/d")]
     watcher.inotify.close()
+
+
+def test_content_that_can_not_be_stored_is_never_read_as_a_frame() -> None:
+    # verifies: FILE-01
+    request = json.dumps({"op": "remove", "path": "/app"}).encode()
+    frame = wire.HEADER.pack(len(request), wire.REQUEST) + request
+    # Whatever the position at which the disk is full: ends of the upload, and then a request.
+    content = (wire.HEADER.pack(0, wire.DONE) + frame) * 8_000
+    near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    sender = threading.Thread(
+        target=lambda: near.sendall(
+            wire.HEADER.pack(len(content), wire.DATA)
+            + content
+            + wire.HEADER.pack(0, wire.END)
+            + wire.HEADER.pack(0, wire.DONE)
+            + wire.HEADER.pack(2, wire.REQUEST)
+            + b"{}"
+        )
+    )
+    sender.start()
+    channel = FileChannel(far.fileno())
+    channel.uploading = True
+    full = os.open("/dev/full", os.O_WRONLY)
+    with pytest.raises(OSError, match="No space"):
+        channel.store(full)
+    channel.skip_upload()
+    assert channel.request() == {}
+    sender.join()
+    os.close(full)
+    near.close()
+    far.close()
+
+
+def test_a_watch_that_sees_only_what_nobody_wants_gives_signs_of_life(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    # verifies: FILE-01
+    monkeypatch.setattr(wire, "_BEAT_S", 0.05)
+    (tmp_path / "wanted").touch()
+    sdk = Sdk()
+    sdk.ask("watch", os.fsencode(tmp_path / "wanted"), recursive=False)
+    assert sdk.receive()[0] == wire.INFO
+    stopped = threading.Event()
+
+    def log() -> None:
+        while not stopped.wait(0.01):
+            (tmp_path / "log").write_text("line")
+
+    writer = threading.Thread(target=log)
+    writer.start()
+    try:
+        assert [sdk.receive()[0] for _ in range(3)] == [wire.BEAT] * 3
+    finally:
+        stopped.set()
+        writer.join()
+        sdk.close()

@@ -142,6 +142,23 @@ describe("ipybox repl in a terminal", () => {
     expect(history).not.toMatch(/^(?:Ada|hush)$/m);
   });
 
+  it("goes on when the kernel dies while it asks", async () => {
+    verifies("CLI-01", "OUT-04", "KERN-05");
+    const terminal = await startTerminal();
+    await terminal.shows("In [1]: ");
+    terminal.type(
+      "import getpass, os, threading; threading.Timer(0.5, lambda: os._exit(3)).start(); getpass.getpass('Se' + 'cret? ')\r",
+    );
+    await terminal.shows("Secret? ");
+    await terminal.shows("exited with status 3");
+    await terminal.shows("In [1]: ");
+    terminal.type("print('go' + 'es on')\r");
+    await terminal.shows("goes on\r\n");
+    await terminal.shows("In [2]: ");
+    terminal.type("\u0004");
+    expect((await terminal.finished).status).toBe(0);
+  });
+
   it("asks behind all that the cell has printed before", async () => {
     verifies("CLI-01", "OUT-04");
     const terminal = await startTerminal();

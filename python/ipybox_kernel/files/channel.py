@@ -110,7 +110,19 @@ class FileChannel:
                 if count == 0:
                     raise Disconnected
                 length -= count
-                write_all(descriptor, self._block[:count])
+                try:
+                    write_all(descriptor, self._block[:count])
+                except OSError:
+                    self._skip(length)
+                    raise
+
+    def _skip(self, length: int) -> None:
+        """Drops the rest of a frame: what is in a file must never be read as a frame."""
+        while length > 0:
+            count = self._reader.readinto1(self._block[: min(length, CHUNK)])
+            if count == 0:
+                raise Disconnected
+            length -= count
 
     def skip_upload(self) -> None:
         """Reads what is left of the upload of an operation that has failed."""

@@ -6,12 +6,13 @@ import stat
 from typing import Any
 
 from . import inotify
-from .channel import BEAT, EVENTS, INFO, Disconnected, FileChannel, to_wire
+from .channel import EVENTS, INFO, Disconnected, FileChannel, to_wire
 from .draft import DRAFT_PREFIX
 from .inotify import Happened, Inotify
 from .operations import path_of
 
-_BEAT_MS = 5_000
+#: Not longer than it takes for a beat to be due.
+_BEAT_MS = 2_100
 #: The halves of a rename come together; one that comes alone came from elsewhere, or went there.
 _OTHER_HALF_MS = 10
 _SKIPPED = (FileNotFoundError, NotADirectoryError, PermissionError)
@@ -37,11 +38,11 @@ def watch(channel: FileChannel, request: dict[str, Any]) -> dict[str, Any]:
             ready = [descriptor for descriptor, _ in poll.poll(_BEAT_MS)]
             if channel.fileno() in ready:
                 raise Disconnected
-            if not ready:
-                channel.send(BEAT)
-            else:
-                channel.send_list(EVENTS, watcher.events())
-            channel.flush()
+            if ready and (events := watcher.events()):
+                channel.send_list(EVENTS, events)
+                channel.flush()
+            else:  # nothing has happened, or nothing that is wanted
+                channel.beat()
     finally:
         watcher.inotify.close()
     return {}
@@ -61,6 +62,8 @@ class _Watcher:
         self._moved: tuple[int, bytes, bool] | None = None
         #: What was found in new directories: told already, should it be told of again.
         self._found: set[bytes] = set()
+        #: New directories that were gone before they could be watched: a rename that is still to be read may tell where to.
+        self._missed: set[bytes] = set()
 
     def begin(self) -> None:
         self._paths[self.inotify.add(self._root, True)] = b""
@@ -76,6 +79,7 @@ class _Watcher:
             self._await_other_half(events)
         if not select.select([self.inotify], [], [], 0)[0]:
             self._found.clear()
+            self._missed.clear()
         return [event for event in events if self._is_wanted(event)]
 
     def _await_other_half(self, events: list[Event]) -> None:
@@ -139,6 +143,9 @@ class _Watcher:
             old, new = source + b"/", path + b"/"
             moved = {number: new + known[len(old) :] for number, known in self._paths.items() if known.startswith(old)}
             self._paths.update(moved)
+            for missed in [known for known in self._missed if known.startswith(old)]:
+                self._missed.discard(missed)
+                self._watch(new + missed[len(old) :], events)
 
     def _settle_move(self, events: list[Event]) -> None:
         """What has gone elsewhere, if anything has."""
@@ -156,6 +163,7 @@ class _Watcher:
         try:
             self._paths[self.inotify.add(self._root + b"/" + prefix, False)] = prefix
         except _SKIPPED:
+            self._missed.add(prefix)
             return
         self._watch_below(prefix, events)
 
@@ -174,6 +182,7 @@ class _Watcher:
                 try:
                     self._paths[self.inotify.add(self._root + b"/" + path, False)] = path + b"/"
                 except _SKIPPED:
+                    self._missed.add(path + b"/")
                     continue
                 waiting.append(path + b"/")
 

@@ -21,6 +21,14 @@ export class NameForwarder {
   #servers: Server[] = [];
   #open = 0;
   #port: number | undefined;
+  #serving = false;
+  readonly #relays = new Set<Socket>();
+
+  /** Whether questions are passed on. Who keeps an address in mind must not find a way out when the policy has changed. */
+  serve(serving: boolean): void {
+    this.#serving = serving;
+    if (!serving) for (const client of this.#relays) client.destroy();
+  }
 
   /** Where it answers on loopback. `preferredPort` unless that is taken. */
   async listen(preferredPort: number): Promise<number> {
@@ -61,12 +69,12 @@ export class NameForwarder {
 
   /** Asks one resolver after the other until one answers. */
   #ask(socket: DatagramSocket, question: Buffer, from: RemoteInfo): void {
-    if (this.#open >= MOST_QUESTIONS) return;
+    if (!this.#serving || this.#open >= MOST_QUESTIONS) return;
     const resolvers = sandboxResolvers();
     let at = 0;
     const askNext = (): void => {
       const resolver = resolvers[at++];
-      if (resolver === undefined) return;
+      if (resolver === undefined || !this.#serving) return;
       this.#open += 1;
       const upstream = createSocket(resolver.host.includes(":") ? "udp6" : "udp4");
       const timer = setTimeout(() => done(false), ANSWER_MS);
@@ -80,8 +88,11 @@ export class NameForwarder {
         if (!answered) askNext();
       };
       upstream.on("error", () => done(false));
-      // Connected, so that nobody else can answer.
-      upstream.connect(resolver.port, resolver.host, () => upstream.send(question));
+      // Connected, so that nobody else can answer. What Node's types don't tell: a failure comes to the callback.
+      upstream.connect(resolver.port, resolver.host, (error?: Error) => {
+        if (error !== undefined && error !== null) done(false);
+        else if (!ended) upstream.send(question);
+      });
       upstream.on("message", (answer) => {
         socket.send(answer, from.port, from.address, () => undefined);
         done(true);
@@ -92,10 +103,12 @@ export class NameForwarder {
 
   #relay(client: Socket): void {
     const [resolver] = sandboxResolvers();
-    if (resolver === undefined) {
+    if (resolver === undefined || !this.#serving) {
       client.destroy();
       return;
     }
+    this.#relays.add(client);
+    client.once("close", () => this.#relays.delete(client));
     const upstream = connect(resolver);
     for (const [one, other] of [
       [client, upstream],

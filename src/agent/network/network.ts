@@ -41,6 +41,7 @@ export class Network {
     this.#policy = policy;
     this.#judge = new Judge(policy);
     this.#gate.hold(this.#judge);
+    this.#forwarder.serve(policy.kind === "public");
     return { resolverPort };
   }
 

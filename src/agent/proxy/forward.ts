@@ -32,7 +32,12 @@ export interface Forwarded {
 export function forward(request: IncomingMessage, response: ServerResponse, { target, path, upstream }: Forwarded): void {
   const sent = send(request, path, upstream, headersOf(request, target));
   sent.on("information", ({ statusCode, rawHeaders }) => {
-    if (statusCode === 103) response.writeEarlyHints({ link: [...valuesOf({ rawHeaders }, "link")] });
+    if (statusCode !== 103) return;
+    try {
+      response.writeEarlyHints({ link: [...valuesOf({ rawHeaders }, "link")] });
+    } catch {
+      // Node takes fewer links for valid than servers send; without a hint nothing is lost.
+    }
   });
   sent.on("response", (answer) => {
     answer.on("error", () => response.destroy());

@@ -46,7 +46,8 @@ function readText(bytes: Buffer): Opening {
   const end = bytes.indexOf(NEWLINE, start);
   const isWhole = end !== -1;
   const line = bytes.toString("latin1", start, isWhole ? end : Math.min(bytes.length, start + MAX_LINE_BYTES));
-  if (isWhole) return { kind: / HTTP\/\d(\.\d)?\r?$/i.test(line) ? "http" : "other" };
+  // Whatever a lenient server may take for a request: what it is then, the strict parser says.
+  if (isWhole) return { kind: /\sHTTP\/\d/i.test(line) ? "http" : "other" };
   const maybe = TOKEN.test(line) || TOKEN_AND_SPACE.test(line);
   if (!maybe) return { kind: "other" };
   if (bytes.length < MAX_LINE_BYTES) return { kind: "incomplete" };

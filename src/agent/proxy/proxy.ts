@@ -107,7 +107,7 @@ export class Proxy {
     try {
       if (this.#bound.has(socket)) throw new Refusal("malformed", "a tunnel in a tunnel");
       const { target } = this.#read(readConnectTarget(request));
-      const upstream = await this.#gate.dial(target);
+      const upstream = await this.#dial(target, socket);
       socket.write("HTTP/1.1 200 Connection established\r\n\r\n");
       if (head.length > 0) socket.unshift(head);
       this.#tunnel(socket, upstream, target);
@@ -138,7 +138,7 @@ export class Proxy {
         return;
       }
       const { target, rest } = found;
-      this.#gate.dial(target).then(
+      this.#dial(target, socket).then(
         (upstream) => {
           socket.write(socksReply(SocksReply.done));
           if (rest.length > 0) socket.unshift(rest);
@@ -175,8 +175,16 @@ export class Proxy {
     const made = bound?.upstream;
     if (bound !== undefined) bound.upstream = undefined;
     // The first request of a tunnel has the connection that was made for it.
-    const upstream = made === undefined || made.destroyed ? await this.#gate.dial(target) : made;
+    const upstream = made === undefined || made.destroyed ? await this.#dial(target, socket) : made;
     return { target, path, upstream };
+  }
+
+  /** Connects to a target for a client, unless that goes away meanwhile: then nobody would ever end the connection. */
+  async #dial(target: Authority, client: Duplex): Promise<Socket> {
+    const upstream = await this.#gate.dial(target);
+    if (!client.destroyed) return upstream;
+    upstream.destroy();
+    throw new Refusal("unreachable", "the client is gone");
   }
 
   #read(found: RequestTarget, bound?: Bound): Extract<RequestTarget, { kind: "target" }> {

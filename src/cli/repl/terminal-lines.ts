@@ -31,6 +31,7 @@ export class TerminalLines implements LineSource {
   readonly #screen = new Screen();
   #pasting = false;
   #asking = false;
+  #asked: Promise<Line> | undefined;
   #closed = false;
 
   constructor({ history, signal, onLine, complete }: TerminalLinesOptions) {
@@ -61,6 +62,7 @@ export class TerminalLines implements LineSource {
   }
 
   async read(prompt: string, place: "first" | "further"): Promise<Line> {
+    await this.#dropQuestion();
     const next = this.#waiting.shift();
     // A further line still stands below the one before it; between cells there was output.
     if (next?.kind === "line" && place === "first") process.stdout.write(`${prompt}${next.text}\n`);
@@ -68,7 +70,21 @@ export class TerminalLines implements LineSource {
     return this.#prompt(prompt);
   }
 
-  async ask(prompt: string, hidden: boolean): Promise<Line> {
+  ask(prompt: string, hidden: boolean): Promise<Line> {
+    const asked = this.#ask(prompt, hidden);
+    this.#asked = asked;
+    return asked;
+  }
+
+  /** The kernel may have died while it asked: nobody waits for that answer any more. */
+  async #dropQuestion(): Promise<void> {
+    if (!this.#asking) return;
+    this.#reader?.resolve({ kind: "end" });
+    this.#reader = undefined;
+    await this.#asked;
+  }
+
+  async #ask(prompt: string, hidden: boolean): Promise<Line> {
     this.#asking = true;
     if (hidden) process.stdout.write(prompt);
     this.#screen.dark = hidden;
