@@ -71,7 +71,7 @@ function users(facts: Facts): Finding {
   if (hasSecurityOption(facts, "userns")) return ok("users", "user namespaces: root in a container is nobody on the host");
   const remedy =
     'Set "userns-remap": "default" in the daemon\'s configuration, or use rootless Docker. Cells are never root; ' +
-    "the agent is, with four capabilities.";
+    "the agent is, with five capabilities.";
   return advice("users", "root in a container is the host's root", remedy);
 }
 
