@@ -40,7 +40,11 @@ class Usage:
 
     @property
     def complete(self) -> bool:
-        return self.bytes < self._enough and time.monotonic() < self._deadline
+        return self.bytes < self._enough and self._in_time
+
+    @property
+    def _in_time(self) -> bool:
+        return time.monotonic() < self._deadline
 
     def add(self, status: os.stat_result) -> None:
         if status.st_ctime < self._since or status.st_dev != self._device:
@@ -82,7 +86,8 @@ class Usage:
         stack: list[_Directory] = []
         try:
             self._enter(path, None, stack)
-            while stack and self.complete:
+            # When there is enough, what is left to do is to cut what is too deep to be removed.
+            while stack and self._in_time:
                 self._step(stack, top)
         finally:
             for directory in reversed(stack):
@@ -92,6 +97,8 @@ class Usage:
         directory = stack[-1]
         for entry in directory.entries:
             if len(stack) == 1 and entry.name in self._pieces:
+                continue
+            if not self.complete and not entry.is_dir(follow_symlinks=False):
                 continue
             try:
                 status = entry.stat(follow_symlinks=False)
@@ -104,9 +111,9 @@ class Usage:
                 else:
                     self._cut(entry.name, directory.descriptor, top)
                 return
-            if not self.complete:
-                return
-        stack.pop().leave()
+        # With enough, one way down is all: that of a tree which is only deep.
+        for _ in range(1 if self.complete else len(stack)):
+            stack.pop().leave()
 
     def _enter(self, name: str, parent: int | None, stack: "list[_Directory]") -> None:
         try:
