@@ -24,7 +24,7 @@ type State =
 
 /** Whether a client is connected to a kernel, and why not. Nothing leaves `disconnected` and `lost`. */
 export class ClientConnection {
-  readonly #options: Omit<ExecutionClientOptions, "gracePeriodMs" | "idleTimeoutMs">;
+  readonly #options: ExecutionClientOptions;
   readonly #events: SessionEvents;
   #state: State = { kind: "new" };
   /** Whether the kernel goes when this client disconnects. */

@@ -9,7 +9,7 @@ import { useContainer } from "./sandbox.ts";
 const MIB = 1024 * 1024;
 
 /** How long each hog is watched; `ABUSE_MS=30000` for a longer look. */
-const WATCHED_MS = Number(process.env["ABUSE_MS"] ?? 1_000);
+const WATCHED_MS = Number(process.env["ABUSE_MS"] ?? 2_000);
 
 /** How long a hog has to become one. */
 const BEGIN_MS = 1_000;
