@@ -30,7 +30,7 @@ export async function findTarget(options: Omit<AttachOptions, "kernelId">, kerne
 /** Where an agent is, with the token that lets in. */
 export async function findAgent(options: Pick<AttachOptions, "host" | "port" | "token">): Promise<AgentTarget> {
   const { host = DEFAULTS.host, port } = options;
-  const entry = await readRuntimeEntry(host, port);
+  const entry = readRuntimeEntry(host, port);
   const token = options.token ?? entry?.token;
   if (token === undefined) {
     throw new IpyboxError(

@@ -29,11 +29,8 @@ class Channel:
     sent the packet on. A pipe that can be written to is therefore one with nothing left to relay.
     """
 
-    def __init__(self, sock: socket.socket, slots: list[int]) -> None:
-        self.bind(sock, slots)
-
     def bind(self, sock: socket.socket, slots: list[int]) -> None:
-        """Sends on another socket from now on: that of a kernel which was forked from this one."""
+        """Sends on this socket from now on. Called in each new process: it has a way of its own."""
         self.sock = sock
         self._slots = slots
         self._pid = _getpid()

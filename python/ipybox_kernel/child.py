@@ -9,7 +9,8 @@ import socket
 import struct
 
 from . import frames
-from .relay import Relay, output_pipe
+from .ends import Ends
+from .relay import Relay
 
 _CREDENTIALS = struct.Struct("3i")
 
@@ -17,38 +18,26 @@ _CREDENTIALS = struct.Struct("3i")
 class Child:
     """A kernel: forked by the zygote, or about to be forked by another kernel (then it has no pid yet).
 
-    ``sock`` is its way to the agent. ``control`` is the zygote's own way to it, for live forks alone.
+    ``sock`` is its way to the agent. ``control`` is the zygote's own way to it.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, ends: Ends) -> None:
         self.sock = sock
-        with contextlib.ExitStack() as undo:  # descriptors may be used up at any of them
-            self.control, self.far_control = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            undo.enter_context(self.control)
-            undo.enter_context(self.far_control)
-            out_read, self.out_write = _output_pipe(undo)
-            err_read, self.err_write = _output_pipe(undo)
-            self.relay = Relay(sock, out_read, err_read)
-            undo.pop_all()
-        self._ends_left = False
+        self._ends = ends
+        self.relay = Relay(sock, ends.out_read, ends.err_read)
         self.pid = 0
         self.pidfd = -1
         self.exited = False
         self.released = False
 
     @property
+    def control(self) -> socket.socket:
+        return self._ends.control
+
+    @property
     def descriptors(self) -> list[int]:
         pidfd = [] if self.pidfd < 0 else [self.pidfd]
         return [*pidfd, self.sock.fileno(), self.control.fileno(), *self.relay.pipes]
-
-    def leave_ends(self) -> None:
-        """Closes what only the kernel itself needs."""
-        if self._ends_left:
-            return
-        self._ends_left = True
-        self.far_control.close()
-        os.close(self.out_write)
-        os.close(self.err_write)
 
     def watch(self, poll: select.epoll) -> None:
         poll.register(self.sock.fileno(), select.EPOLLRDHUP | select.EPOLLET)
@@ -64,10 +53,11 @@ class Child:
     def order_fork(self, kernel_id: str, parent: "Child") -> None:
         """Hands the parent what the new kernel needs to come forward, but not yet its way to the agent."""
         self.control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
-        descriptors = array.array("i", [self.far_control.fileno(), self.out_write, self.err_write])
+        ends = self._ends
+        descriptors = array.array("i", [ends.far_control.fileno(), ends.out_write, ends.err_write])
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)
         parent.control.sendmsg([kernel_id.encode()], [rights], socket.MSG_DONTWAIT)
-        self.leave_ends()
+        ends.leave()
 
     def claimed_pid(self) -> int:
         """The forked kernel has said who it is. Linux vouches for the pid, but not for whose child that is."""
@@ -91,6 +81,12 @@ class Child:
         with contextlib.suppress(ProcessLookupError):  # its group is still to be made
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
+    def give_up(self, pid: int, pidfd: int) -> None:
+        """Ends a process that could not be made a kernel."""
+        self.pid, self.pidfd = pid, pidfd
+        self.kill()
+        self.close()
+
     def end(self, poll: select.epoll) -> None:
         """Tells how the kernel ended, after all it has written.
 
@@ -102,10 +98,9 @@ class Child:
 
     def close(self) -> None:
         """Lets go of everything. A process that has not quite ended yet is reaped as an orphan."""
-        self.leave_ends()
         self.relay.close()
         self.sock.close()
-        self.control.close()
+        self._ends.close()
         if self.pidfd >= 0:
             os.close(self.pidfd)
             try:
@@ -121,10 +116,3 @@ class Child:
         if info is None:
             return -9
         return info.si_status if info.si_code == os.CLD_EXITED else -info.si_status
-
-
-def _output_pipe(undo: contextlib.ExitStack) -> tuple[int, int]:
-    read_end, write_end = output_pipe()
-    undo.callback(os.close, read_end)
-    undo.callback(os.close, write_end)
-    return read_end, write_end

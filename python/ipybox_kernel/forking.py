@@ -16,7 +16,7 @@ import warnings
 from time import monotonic, sleep
 
 from .privileges import leave_siblings
-from .spawn import Descriptors, place_descriptors
+from .spawn import Descriptors, place_ends, place_socket
 
 _DESCRIPTOR = array.array("i", [0]).itemsize
 _DEADLINE_MS = 5_000
@@ -58,7 +58,7 @@ def _next_order(control: socket.socket, wanted: set[str]) -> tuple[str, list[int
     """Receives what the zygote has prepared for a kernel; what is left of a fork that has failed is let go."""
     while True:
         _await(control)
-        kernel_id, descriptors = _receive(control, _FORK_DESCRIPTORS)
+        kernel_id, descriptors = receive(control, _FORK_DESCRIPTORS)
         if kernel_id in wanted:
             wanted.remove(kernel_id)
             return kernel_id, descriptors
@@ -71,7 +71,7 @@ def drop_orders(control: socket.socket) -> None:
     poll.register(control, select.POLLIN)
     while poll.poll(0):
         try:
-            _close(_receive(control, _FORK_DESCRIPTORS)[1])
+            _close(receive(control, _FORK_DESCRIPTORS)[1])
         except OSError:
             return
 
@@ -113,10 +113,10 @@ def _become_fork(kernel_id: str, middle: int, control_fd: int, stdout: int, stde
         credentials = struct.pack("3i", os.getpid(), os.getuid(), os.getgid())
         control.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)])
         _await(control)
-        _, (sock_fd,) = _receive(control, 1)
+        _, (sock_fd,) = receive(control, 1)
         leave_siblings()
         os.environ["IPYBOX_KERNEL_ID"] = kernel_id
-        return place_descriptors(sock_fd, control.detach(), stdout, stderr)
+        return place_socket(sock_fd), *place_ends(control.detach(), stdout, stderr)
     except BaseException:
         os.write(2, traceback.format_exc().encode("utf-8", "replace")[-4000:])
         os._exit(1)
@@ -138,7 +138,8 @@ def _await(control: socket.socket) -> None:
         raise TimeoutError(f"the zygote did not answer within {_DEADLINE_MS} ms")
 
 
-def _receive(control: socket.socket, count: int) -> tuple[str, list[int]]:
+def receive(control: socket.socket, count: int) -> tuple[str, list[int]]:
+    """Receives a message of the zygote, and the descriptors that must come with it."""
     data, ancillary, _, _ = control.recvmsg(64, socket.CMSG_SPACE(count * _DESCRIPTOR))
     descriptors = array.array("i")
     for level, kind, content in ancillary:

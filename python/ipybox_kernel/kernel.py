@@ -32,6 +32,11 @@ Answer = tuple[dict, list[tuple[list, bytes]]]
 class Kernel:
     def __init__(self, shell: ZMQInteractiveShell) -> None:
         self._shell = shell
+        self._channel = Channel()
+        self._inbox = Inbox(self._channel)
+        self._host = Host(self._channel, self._inbox)
+        self._stdin = Stdin(self._channel, self._inbox)
+        self._guard = ProcessGuard(shell, lambda: self._host.requires_shell_escape)
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Loops of kernels that this one was forked from: closing one would reach into its owner's.
         self._foreign_loops: list[asyncio.AbstractEventLoop] = []
@@ -58,30 +63,34 @@ class Kernel:
         """A kernel that is ready to be forked: IPython imported, the shell built, cells run."""
         shell = ZMQInteractiveShell.warm()
         show_charts(shell.display_formatter)
-        return cls(shell)
+        kernel = cls(shell)
+        kernel._install()
+        return kernel
+
+    def _install(self) -> None:
+        """What cells use of the kernel: here, so that its processes need not do it each for itself."""
+        self._host.install()
+        self._stdin.install()
+        self._shell.approve_command = self._host.approve_command
+        self._shell.loop_runner = self._run_coroutine
+        install_print()
+        _inherit_execution_in_threads()
 
     def warm_further(self) -> None:
         """What the first cells of many users need, but not the first kernel of a container."""
         self._shell.rehearse("import asyncio", "%who", "1 / 0", "str?")
 
+    def touch(self) -> None:
+        """Done in a process that waits to be this kernel: what its first cell writes to is its own afterwards."""
+        self._shell.touch()
+
     def run(self, sock: socket.socket, control: socket.socket, slots: list[int]) -> None:
         """Serves requests until the agent closes the connection. Called in the forked process."""
-        self._sock, self._control = sock, control
-        self._channel = Channel(sock, slots)
-        self._inbox = Inbox(self._channel)
-        self._host = Host(self._channel, self._inbox)
-        self._host.install()
-        self._guard = ProcessGuard(self._shell, lambda: self._host.requires_shell_escape)
-        self._shell.approve_command = self._host.approve_command
-        self._shell.loop_runner = self._run_coroutine
+        self._bind(sock, control, slots)
         sys.stdout = sys.__stdout__ = OutStream(self._channel, frames.STDOUT, 1)  # type: ignore[misc, assignment]
         sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)  # type: ignore[misc, assignment]
         self._shell.connect(self._channel)
         sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]
-        self._stdin = Stdin(self._channel, self._inbox)
-        self._stdin.install()
-        install_print()
-        _inherit_execution_in_threads()
         signal.signal(signal.SIGINT, self._on_interrupt)
         step_back()
         self._say_ready()
@@ -93,6 +102,12 @@ class Kernel:
             current_execution.set(execution)
             handler = self._handlers.get(message["type"], self._answer)
             handler(execution, message)
+
+    def _bind(self, sock: socket.socket, control: socket.socket, slots: list[int]) -> None:
+        self._sock, self._control = sock, control
+        self._channel.bind(sock, slots)
+        self._inbox.bind()
+        self._host.bind()
 
     def _say_ready(self) -> None:
         self._sock.send(frames.frame(frames.READY, b""))
@@ -178,10 +193,7 @@ class Kernel:
         # Else the old objects would close the descriptors that the new ones have taken over.
         self._sock.detach()
         self._control.detach()
-        self._sock, self._control = sock, control
-        self._channel.bind(sock, slots)
-        self._inbox.bind()
-        self._host.bind()
+        self._bind(sock, control, slots)
         self._stdin.forget_askers()
         if self._loop is not None:
             self._foreign_loops.append(self._loop)

@@ -78,6 +78,12 @@ def go_before_children(pid: int = 0) -> None:
         pass  # a daemon without root can't grant it: see `step_back`
 
 
+def go_behind() -> None:
+    """While a process only prepares for what may come, others go before it."""
+    if os.getpriority(os.PRIO_PROCESS, 0) < 0:  # else it might not get back to where it was
+        os.setpriority(os.PRIO_PROCESS, 0, _STEPPED_BACK_NICE)
+
+
 def step_back() -> None:
     """Where a kernel has no priority of its own, it has a lower one than the agent with all that it starts.
 

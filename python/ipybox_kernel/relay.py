@@ -63,7 +63,7 @@ class Relay:
         self._relay_waiting(poll)
 
     def close(self) -> None:
-        for descriptor in (*self._kinds, self._copy_in, self._copy_out):
+        for descriptor in (self._copy_in, self._copy_out):
             os.close(descriptor)
 
     def _relay_waiting(self, poll: select.epoll) -> None:

@@ -103,10 +103,20 @@ class ZMQInteractiveShell(InteractiveShell):
         sys.stdout.close()
         sys.stdout, sys.stderr = streams
         self.reset(new_session=True)
-        self.user_ns.update(of_the_module)
+        self.user_ns.update(of_the_module, _="")
         self.execution_count = 1
         self.error = None
         self.payloads.clear()
+
+    def touch(self) -> None:
+        """Runs a cell that leaves nothing behind but the pages of memory that any cell writes to."""
+        names, hook = dict(self.user_ns), dict(self.displayhook.__dict__)
+        self.run_cell("1", store_history=False)
+        self.user_ns["_oh"].clear()
+        self.user_ns.clear()
+        self.user_ns.update(names)
+        self.displayhook.__dict__.clear()
+        self.displayhook.__dict__.update(hook)
 
     def connect(self, channel: Channel) -> None:
         self.channel = self.displayhook.channel = self.display_pub.channel = channel
@@ -274,9 +284,6 @@ def _show_in_pager(shell: ZMQInteractiveShell, data: Any, start: int, screen_lin
 
 class _Silence(Channel):
     """The channel of the shell while it warms up."""
-
-    def __init__(self) -> None:
-        pass
 
     def message(self, *_: Any, **__: Any) -> None:
         pass

@@ -33,10 +33,8 @@ class KernelSpec:
 Descriptors = tuple[socket.socket, socket.socket, list[int]]
 
 
-def become_kernel(spec: KernelSpec, sock: socket.socket, control: socket.socket, stdout: int, stderr: int) -> Descriptors:
+def become_kernel(spec: KernelSpec) -> None:
     """Turns a child of the zygote into a kernel's process."""
-    os.setsid()
-    descriptors = _arrange_descriptors(sock, control, stdout, stderr)
     drop_privileges(spec.uid, spec.gid, spec.groups)
     # Files are shared by the container's kernels and with the image's user, by group.
     os.umask(0o002)
@@ -47,35 +45,35 @@ def become_kernel(spec: KernelSpec, sock: socket.socket, control: socket.socket,
     _enter_virtual_env(spec.virtual_env)
     if (numpy := sys.modules.get("numpy")) is not None:
         numpy.random.seed()  # preloaded: all kernels would draw the same numbers
-    return descriptors
 
 
-def _arrange_descriptors(sock: socket.socket, control: socket.socket, stdout: int, stderr: int) -> Descriptors:
-    """Leaves open: 0 (null), 1 and 2 (the output pipes), the sockets, and a copy of each pipe."""
+def leave_zygote(control: int, stdout: int, stderr: int) -> tuple[socket.socket, list[int]]:
+    """Leaves open: 0 (null), 1 and 2 (the output pipes), the control socket, and a copy of each pipe."""
     # First far away from the targets, so that no dup2 overwrites what the next one needs.
-    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 300) for fd in (sock.detach(), control.detach(), stdout, stderr)]
+    sources = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 300) for fd in (control, stdout, stderr)]
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    placed = place_descriptors(*sources)
-    os.closerange(3, _SOCKET_FD)
+    placed = place_ends(*sources)
+    os.closerange(3, _STDOUT_SLOT_FD)
     os.closerange(_CONTROL_FD + 1, 1 << 20)
     return placed
 
 
-def place_descriptors(sock: int, control: int, stdout: int, stderr: int) -> Descriptors:
-    """Puts a kernel's descriptors where they belong; all others stay as they are."""
+def place_ends(control: int, stdout: int, stderr: int) -> tuple[socket.socket, list[int]]:
+    """Puts what leads to the zygote where it belongs: the control socket and the output slots. All others stay as they are."""
     os.dup2(stdout, 1)
     os.dup2(stderr, 2)
     os.dup2(stdout, _STDOUT_SLOT_FD, inheritable=False)
     os.dup2(stderr, _STDERR_SLOT_FD, inheritable=False)
-    os.dup2(sock, _SOCKET_FD, inheritable=False)
     os.dup2(control, _CONTROL_FD, inheritable=False)
-    os.close(sock)
     os.close(control)
-    return (
-        socket.socket(fileno=_SOCKET_FD),
-        socket.socket(fileno=_CONTROL_FD),
-        [_STDOUT_SLOT_FD, _STDERR_SLOT_FD],
-    )
+    return socket.socket(fileno=_CONTROL_FD), [_STDOUT_SLOT_FD, _STDERR_SLOT_FD]
+
+
+def place_socket(descriptor: int) -> socket.socket:
+    """Puts the way to the agent where it belongs."""
+    os.dup2(descriptor, _SOCKET_FD, inheritable=False)
+    os.close(descriptor)
+    return socket.socket(fileno=_SOCKET_FD)
 
 
 def _enter_virtual_env(root: str) -> None:

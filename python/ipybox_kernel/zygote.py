@@ -19,10 +19,12 @@ from typing import TYPE_CHECKING
 
 from . import frames
 from .child import Child
+from .ends import Ends
 from .files.process import FileWorker, run_file_worker
 from .preload import Preload
 from .privileges import become_subreaper, go_before_children, prepare
-from .spawn import KernelSpec, become_kernel
+from .spare import Spare
+from .spawn import KernelSpec
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ _VENV_PACKAGES = f"/venv/lib/python{sys.version_info[0]}.{sys.version_info[1]}/s
 _INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
 _REQUEST_TIMEOUT_S = 5
 _IDLE_S = 0.25
+_SPARE_DELAY_S = 0.005
 
 
 def main(plain: bool) -> None:
@@ -82,18 +85,23 @@ class Zygote:
         self._poll = select.epoll()
         self._children: dict[int, Child] = {}  # by each of its descriptors
         self._file_workers: dict[int, FileWorker] = {}  # likewise
+        self._is_warm = False
+        #: Waits to become the next kernel.
+        self._spare: Spare | None = None
+        #: Whether another one is to be made when there is time.
+        self._wants_spare = True
         self._wakeup_in, self._wakeup_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         #: Makes room for a connection that has to be turned away when descriptors are used up.
-        self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def serve(self) -> None:
         signal.set_wakeup_fd(self._wakeup_out, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._poll.register(self._listener.fileno(), select.EPOLLIN)
         self._poll.register(self._wakeup_in, select.EPOLLIN)
-        warm = False
+        self._prepare_spare()
         while True:
-            events = self._poll.poll(None if warm else _IDLE_S)
+            events = self._poll.poll(self._patience_s)
             for descriptor, happened in events:
                 try:
                     self._handle(descriptor, happened)
@@ -102,14 +110,24 @@ class Zygote:
                     if (child := self._children.get(descriptor)) is not None:
                         self._drop(child)
             if not events:
-                self._warm_further()
-                warm = True
+                self._use_leisure()
 
-    def _warm_further(self) -> None:
-        """Done when there is time: the first kernel must not wait for it, the next ones have it."""
-        self._kernel.warm_further()
-        gc.collect()
-        gc.freeze()
+    @property
+    def _patience_s(self) -> float | None:
+        """After how long without an event there is time for more than what is asked for."""
+        if not self._is_warm:
+            return _IDLE_S
+        return _SPARE_DELAY_S if self._wants_spare and self._spare is None else None
+
+    def _use_leisure(self) -> None:
+        """No kernel must wait for this; the next ones have it."""
+        if not self._is_warm:
+            self._is_warm = True
+            self._kernel.warm_further()
+            gc.collect()
+            gc.freeze()
+            self._drop_spare()
+        self._prepare_spare()
 
     def _handle(self, descriptor: int, events: int) -> None:
         if descriptor == self._listener.fileno():
@@ -117,6 +135,9 @@ class Zygote:
         elif descriptor == self._wakeup_in:
             os.read(self._wakeup_in, 4096)
             self._reap_orphans()
+        elif self._spare is not None and descriptor == self._spare.pidfd:
+            self._drop_spare()
+            self._wants_spare = False  # whatever has ended it would end the next one, too
         elif (child := self._children.get(descriptor)) is not None:
             self._on_event(child, descriptor, events)
         elif (worker := self._file_workers.get(descriptor)) is not None and worker.ended(descriptor):
@@ -141,6 +162,8 @@ class Zygote:
             elif "file_worker" in request:
                 self._fork_file_worker(KernelSpec(**request["file_worker"]), sock)
             elif self._preload.stale:
+                self._wants_spare = False
+                self._drop_spare()
                 sock.send(frames.frame(frames.STALE, b""))
                 sock.close()
             else:
@@ -153,43 +176,53 @@ class Zygote:
 
     def _turn_away(self, error: OSError) -> None:
         """There is no descriptor left for a connection: it is told so, and not left to wait."""
-        os.close(self._spare)
+        os.close(self._reserve)
         try:
             sock, _ = self._listener.accept()
             _refuse(sock, error)
         except OSError:
             pass  # who has connected is gone
         finally:
-            self._spare = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+            self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def _fork(self, spec: KernelSpec, sock: socket.socket) -> None:
-        child = Child(sock)
+        spare = self._take_spare() or Spare(self._kernel)
         try:
-            pid = os.fork()
-        except OSError as error:
-            _refuse(sock, error)
-            child.close()
-            return
-        if pid == 0:
-            status = 1
-            try:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                self._kernel.run(*become_kernel(spec, sock, child.far_control, child.out_write, child.err_write))
-                status = 0
-            except BaseException:
-                os.write(2, traceback.format_exc().encode("utf-8", "replace")[-4000:])
-            finally:
-                os._exit(status)
-        child.leave_ends()
+            child = Child(sock, spare.ends)
+        except OSError:
+            spare.close()
+            raise
         try:
             child.watch(self._poll)
-            child.began(pid, os.pidfd_open(pid), self._poll)
+            child.began(spare.pid, spare.pidfd, self._poll)
+            spare.order(spec, sock)
         except OSError:
-            os.kill(pid, signal.SIGKILL)  # nobody would watch it
-            child.close()
+            child.give_up(spare.pid, spare.pidfd)
             raise
         self._keep(child)
+        self._wants_spare = True
+
+    def _prepare_spare(self) -> None:
+        try:
+            self._spare = Spare(self._kernel)
+            self._poll.register(self._spare.pidfd, select.EPOLLIN)
+        except OSError:  # processes or descriptors are used up: who wants the next kernel is told
+            self._drop_spare()
+            self._wants_spare = False
+
+    def _take_spare(self) -> Spare | None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._poll.unregister(spare.pidfd)
+        if spare is not None and spare.ended:
+            spare.close()
+            return None
+        return spare
+
+    def _drop_spare(self) -> None:
+        if (spare := self._take_spare()) is not None:
+            spare.close()
 
     def _fork_watch(self, sock: socket.socket) -> None:
         with sock:
@@ -206,7 +239,12 @@ class Zygote:
         parent = next((child for child in self._children.values() if child.pid == parent_pid and not child.exited), None)
         if parent is None:
             raise ProcessLookupError(errno.ESRCH, "the kernel that was to be forked has ended")
-        child = Child(sock)
+        ends = Ends()
+        try:
+            child = Child(sock, ends)
+        except OSError:
+            ends.close()
+            raise
         child.watch(self._poll)
         self._poll.register(child.control.fileno(), select.EPOLLIN)
         self._keep(child)
@@ -269,7 +307,9 @@ class Zygote:
             self._drop(child)
 
     def _known_pids(self) -> set[int]:
-        return {child.pid for child in self._children.values()} | {worker.pid for worker in self._file_workers.values()}
+        spare = set() if self._spare is None else {self._spare.pid}
+        kernels = {child.pid for child in self._children.values()}
+        return spare | kernels | {worker.pid for worker in self._file_workers.values()}
 
     def _drop(self, child: Child) -> None:
         """Ends a kernel that can't be kept."""

@@ -16,7 +16,8 @@ from ipybox_kernel.relay import Relay
 
 @pytest.fixture
 def channel(wire: Wire) -> Iterator[Channel]:
-    channel = Channel(wire.kernel, wire.slots)
+    channel = Channel()
+    channel.bind(wire.kernel, wire.slots)
     channel.running = 7
     token = current_execution.set(7)
     yield channel

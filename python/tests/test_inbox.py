@@ -19,7 +19,8 @@ DEADLINE_S = 5
 
 @pytest.fixture
 def inbox(wire: Wire) -> Iterator[Inbox]:
-    channel = Channel(wire.kernel, wire.slots)
+    channel = Channel()
+    channel.bind(wire.kernel, wire.slots)
     channel.running = 7
     token = current_execution.set(7)
     yield Inbox(channel)

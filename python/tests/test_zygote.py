@@ -11,8 +11,10 @@ from typing import Any, cast
 
 import pytest
 
-from ipybox_kernel import frames
+from ipybox_kernel import frames, spare
 from ipybox_kernel.child import Child
+from ipybox_kernel.ends import Ends
+from ipybox_kernel.spawn import KernelSpec
 from ipybox_kernel.zygote import Zygote
 
 
@@ -60,14 +62,99 @@ def test_a_process_that_is_no_child_is_no_kernel(listener: socket.socket) -> Non
     unused = cast(Any, None)
     zygote = Zygote(listener, unused, unused, unused)
     agent, sock = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    child = Child(sock)
+    ends = Ends()
+    child = Child(sock, ends)
     child.control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     child.watch(zygote._poll)
     zygote._poll.register(child.control.fileno())
     zygote._keep(child)
     credentials = struct.pack("3i", os.getpid(), os.getuid(), os.getgid())
-    child.far_control.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)])
+    ends.far_control.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)])
     zygote._on_forked(child)
     assert zygote._children == {}
     assert agent.recv(1) == b""
     agent.close()
+
+
+class _Waiting:
+    """A kernel that tells by its exit status whether it has become one."""
+
+    def touch(self) -> None:
+        pass
+
+    def run(self, *_: Any) -> None:
+        os._exit(7)
+
+
+@pytest.fixture
+def zygote(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Zygote]:
+    monkeypatch.setattr(spare, "become_kernel", lambda _: None)
+    zygote = Zygote(listener, cast(Any, _Waiting()), cast(Any, None), cast(Any, None))
+    yield zygote
+    zygote._drop_spare()
+    for child in set(zygote._children.values()):
+        zygote._drop(child)
+
+
+_SPEC = KernelSpec(1000, 1000, [], {}, "/", "/venv")
+
+
+def _start(zygote: Zygote) -> int:
+    """Has the zygote make a kernel, with an agent that listens; gives its process."""
+    agent, sock = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    zygote._fork(_SPEC, sock)
+    (child,) = set(zygote._children.values())
+    agent.close()
+    return child.pid
+
+
+def test_a_kernel_is_the_process_that_has_waited(zygote: Zygote) -> None:
+    # verifies: KERN-01
+    zygote._prepare_spare()
+    waiting = zygote._spare
+    assert waiting is not None
+    assert _start(zygote) == waiting.pid
+    assert zygote._spare is None
+    assert zygote._patience_s is not None
+    assert os.waitstatus_to_exitcode(os.waitpid(waiting.pid, 0)[1]) == 7
+
+
+def test_a_kernel_is_forked_when_none_waits_or_the_one_that_did_has_ended(zygote: Zygote) -> None:
+    # verifies: KERN-01
+    zygote._prepare_spare()
+    waiting = zygote._spare
+    assert waiting is not None
+    os.kill(waiting.pid, 9)
+    os.waitid(os.P_PIDFD, waiting.pidfd, os.WEXITED | os.WNOWAIT)
+    pid = _start(zygote)
+    assert pid != waiting.pid
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+
+
+def test_no_other_waits_where_one_was_ended(zygote: Zygote) -> None:
+    # verifies: KERN-05
+    zygote._is_warm = True
+    zygote._prepare_spare()
+    waiting = zygote._spare
+    assert waiting is not None
+    os.kill(waiting.pid, 9)
+    ((descriptor, events),) = zygote._poll.poll(5)
+    zygote._handle(descriptor, events)
+    assert zygote._spare is None
+    assert zygote._patience_s is None
+
+
+@pytest.mark.parametrize("free", range(6))
+def test_no_process_waits_when_descriptors_are_used_up(zygote: Zygote, free: int) -> None:
+    # verifies: KERN-05, SEC-03
+    before = _descriptors()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, hard))
+    try:
+        zygote._prepare_spare()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert zygote._spare is None
+    assert _descriptors() == before

@@ -9,6 +9,7 @@ the same shape, a list of messages for each cell.
 import json
 import queue
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -26,7 +27,8 @@ LAST_QUIET_S = 0.4
 class Session:
     def __init__(self) -> None:
         self.messages: dict[str, list[dict]] = {}
-        self._manager = KernelManager()
+        # Over TCP the manager looks for ports that are free, and another session's kernel may take them first.
+        self._manager = KernelManager(transport="ipc", ip=f"{tempfile.mkdtemp()}/kernel")
         self._manager.start_kernel()
         self._client = self._manager.client()
         self._client.start_channels()

@@ -99,8 +99,8 @@ export class FakeInternet implements AsyncDisposable {
     this.#links.add(outer);
     await run("ip", ["link", "set", outer, "netns", this.#namespace, "address", MAC.gateway, "addrgenmode", "none"]);
     await run("ip", ["link", "set", inner, "netns", String(pid), "address", MAC.sandbox, "addrgenmode", "none"]);
-    const index = this.#links.size + 1;
-    const [own, own6] = [`44.129.${index}.2`, `2600:ffff:0:${index}::2`];
+    const index = this.#links.size + 1; // the gateway has the first address
+    const [own, own6] = [`44.129.${index >> 8}.${index & 255}`, `2600:ffff:0:${index.toString(16)}::2`];
     const outside = (...args: readonly string[]): Promise<unknown> => run("ip", ["-n", this.#namespace, ...args]);
     const inside = (...args: readonly string[]): Promise<unknown> => run("nsenter", ["-t", String(pid), "-n", ...args]);
     const settings = ["lo/disable_ipv6", `${inner}/disable_ipv6`, `${inner}/accept_ra`];

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { verifies } from "../requirements.ts";
-import { useContainer } from "./sandbox.ts";
+import { eventually, useContainer } from "./sandbox.ts";
 
 const sandbox = useContainer();
 
@@ -37,6 +37,34 @@ describe("many clients of one container", () => {
         expect(texts).toEqual(executions.map((_, round) => `${index} ${String(round).repeat(3)}`));
       }),
     );
+    await Promise.all(clients.map((client) => client.disconnect()));
+  });
+
+  it("begin alike, whether a process has waited for them or was forked for them", async () => {
+    verifies("KERN-01");
+    await using watcher = await sandbox.connect();
+    await watcher.execute("import glob, os");
+    // The one of the zygote's children that is still root's.
+    const waiting = async (): Promise<string | null> => {
+      const code =
+        "[os.path.basename(p) for p in glob.glob('/proc/[0-9]*') if os.stat(p).st_uid == 0 and open(p + '/stat').read().split()[3] == zygote]";
+      return (await watcher.execute(code)).text;
+    };
+    await watcher.execute("zygote = open('/proc/self/stat').read().split()[3]");
+    await eventually(async () => /^\['\d+'\]$/.test((await waiting()) ?? ""));
+    const expected = (await waiting())?.slice(2, -2);
+    const clients = await Promise.all([sandbox.connect(), sandbox.connect()]);
+    const code =
+      "import os, random, sys\n" +
+      "shell = get_ipython()\n" +
+      "names = sorted(set(globals()) - {'os', 'random', 'sys', 'shell'})\n" +
+      "print(os.getpid(), [names, _, __, ___, Out, len(In), shell.execution_count, shell.displayhook._, os.nice(0), sys.argv])";
+    const answers = await Promise.all(clients.map(async (client) => (await client.execute(code)).text ?? ""));
+    const pids = answers.map((answer) => answer.split(" ", 1)[0]);
+    const [first, second] = answers.map((answer) => answer.slice(answer.indexOf(" ")));
+    expect(pids.filter((pid) => pid === expected)).toHaveLength(1);
+    expect(first).toBe(second);
+    expect(first).toContain("'', '', '', {}, 2, 2, ''");
     await Promise.all(clients.map((client) => client.disconnect()));
   });
 });

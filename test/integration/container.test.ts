@@ -19,10 +19,10 @@ describe("run() and kill()", () => {
     const { id, port } = container;
     expect(await run(container, "print('Hello, world!')")).toBe("Hello, world!");
     expect((await inspect(id))?.State.Running).toBe(true);
-    expect((await readRuntimeEntry("127.0.0.1", port))?.containerId).toBe(id);
+    expect((readRuntimeEntry("127.0.0.1", port))?.containerId).toBe(id);
     await container.kill();
     expect(await inspect(id)).toBeUndefined();
-    expect(await readRuntimeEntry("127.0.0.1", port)).toBeUndefined();
+    expect(readRuntimeEntry("127.0.0.1", port)).toBeUndefined();
   });
 
   it("may be called twice, one after the other or at once", async () => {

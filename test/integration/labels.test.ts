@@ -62,7 +62,7 @@ describe("removing containers", () => {
     const ids = [container.id, ended.id];
     expect((await removeContainers({ image: IMAGE })).map(({ id }) => id).sort()).toEqual(ids.sort());
     for (const id of ids) expect(await inspect(id)).toBeUndefined();
-    expect(await readRuntimeEntry("127.0.0.1", port)).toBeUndefined();
+    expect(readRuntimeEntry("127.0.0.1", port)).toBeUndefined();
     expect((await inspect(other.id))?.State.Running).toBe(true);
     expect(await inspect(stranger.id)).toBeDefined();
     expect(await removeContainers({ image: IMAGE })).toEqual([]);
@@ -84,7 +84,7 @@ describe("removing what is left of containers that are gone", () => {
     try {
       await using container = await ExecutionContainer.create({ tag: IMAGE });
       const { port } = container;
-      const known = await readRuntimeEntry("127.0.0.1", port);
+      const known = readRuntimeEntry("127.0.0.1", port);
       if (known === undefined) throw new Error("the container has no entry");
       const gone = randomUUID();
       await saveRuntimeEntry("127.0.0.1", 1, { ...known, session: gone });

@@ -137,12 +137,12 @@ describe("a value of the command line is read, or refused as wrong usage:", { ti
 test("what is written down about a container is read, or counts as nothing", { timeout: FUZZ_TIMEOUT_MS }, async () => {
   verifies("LIFE-05");
   vi.stubEnv("XDG_RUNTIME_DIR", directory);
-  await readRuntimeEntry("127.0.0.1", 1);
+  readRuntimeEntry("127.0.0.1", 1);
   const good = { token: "t", containerId: "c", session: "s", dockerHost: "unix:///x", direct: { host: "h", port: 1 } };
   await fc.assert(
     fc.asyncProperty(spoiledText(good), async (text) => {
       await writeFile(join(directory, "ipybox", "127.0.0.1.1.json"), text);
-      const entry = await readRuntimeEntry("127.0.0.1", 1);
+      const entry = readRuntimeEntry("127.0.0.1", 1);
       if (entry !== undefined)
         expect([typeof entry.token, typeof entry.containerId, typeof entry.session]).toEqual(["string", "string", "string"]);
     }),

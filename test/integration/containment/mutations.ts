@@ -169,7 +169,7 @@ const LINES: readonly NamedMutation[] = [
     line(PRIVILEGES, 'os.write(score, b"1000")', 'os.write(score, b"500")', "oom-order"),
     line(PRIVILEGES, "for capability in _bounding_set():", "for capability in ():", "bounding-set"),
     line("python/ipybox_kernel/zygote.py", "os.umask(0o077)", "os.umask(0)", "agent-root", "unix-sockets"),
-    line("python/ipybox_kernel/spawn.py", "os.closerange(3, _SOCKET_FD)", "pass", "leaked-descriptors"),
+    line("python/ipybox_kernel/spawn.py", "os.closerange(3, _STDOUT_SLOT_FD)", "pass", "leaked-descriptors"),
     line(AGENT, 'server.listen(AGENT_PORT, "::")', 'server.listen(AGENT_PORT, "0.0.0.0")', "agent-port-taken"),
     line(AGENT, 'scheme === "Bearer" && given.length', "true || given.length", "agent-port"),
     file("no setuid files", "/usr/local/bin/true", 0o4755, "#!/bin/sh\n", "setuid-files"),
