@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { IpyboxError } from "./errors.ts";
 import type { ApprovalHandler } from "./host/approval.ts";
 import { abortSignal, byteCount, nonEmptyText, parseOptions, portNumber } from "./parse-options.ts";

@@ -13,7 +13,7 @@ import { DEFAULTS, type ExecutionContainerOptions, parseContainerOptions, parseN
 import { ensureImage } from "./pull.ts";
 import { ContainerNetwork, holdPolicy } from "./container-network.ts";
 import { type NetworkPolicy, readPolicy } from "./network/policy.ts";
-import { configureAgent } from "./readiness.ts";
+import { agentAnswers, configureAgent } from "./readiness.ts";
 import { removeRuntimeEntry, saveRuntimeEntry } from "./runtime-dir.ts";
 import { agentConfig, checkPolicy, sandboxSpec } from "./sandbox-spec.ts";
 import { findAgent } from "./target.ts";
@@ -172,6 +172,7 @@ export class ExecutionContainer {
     let log: SandboxLog | undefined;
     let address: SandboxAddresses | undefined;
     let held: Promise<NetworkChange> | undefined;
+    let opening: Promise<Control> | undefined;
     try {
       const inTime = AbortSignal.any([signal, abortAfter(startTimeoutMs, () => notStarted(id, startTimeoutMs))]);
       log = await engine.watchLog(id, inTime);
@@ -188,13 +189,12 @@ export class ExecutionContainer {
       await saveRuntimeEntry(host, port, entry);
       // Only an agent that is configured starts kernels.
       const change = await held;
-      await configureAgent(
-        engine,
-        { id, address, token, log, config: agentConfig(this.#options) },
-        { timeoutMs: startTimeoutMs, signal },
-      );
-      const control = await Control.open({ ...address, token }, { timeoutMs: startTimeoutMs, signal: inTime });
-      if (own !== undefined && (await isAgentAt(own, token))) await saveRuntimeEntry(host, port, { ...entry, direct: own });
+      const sandbox = { id, address, token, log, config: agentConfig(this.#options) };
+      await agentAnswers(engine, sandbox, { timeoutMs: startTimeoutMs, signal });
+      opening = Control.open({ ...address, token }, { timeoutMs: startTimeoutMs, signal: inTime });
+      const configured = configureAgent(sandbox, { timeoutMs: startTimeoutMs, signal });
+      const [control, isOwn] = await Promise.all([opening, own !== undefined && isAgentAt(own, token), configured]);
+      if (isOwn) await saveRuntimeEntry(host, port, { ...entry, direct: own });
       if (detached) watch.dismiss();
       const fileChannels = new FileChannels(await findAgent({ host, port, token }), DEFAULTS.connectTimeoutMs);
       const { onDenied } = this.#options;
@@ -202,6 +202,7 @@ export class ExecutionContainer {
       const network = new ContainerNetwork(engine, policied, control, policy, change);
       return { engine, id, token, address, control, network, guard: watch, fileChannels, files: new Files(fileChannels) };
     } catch (error) {
+      opening?.then((control) => control.close()).catch(() => undefined);
       await held?.then(({ gone }) => gone).catch(() => undefined);
       const [cleanup] = await Promise.allSettled([discard({ engine, id, address, guard: watch })]);
       if (cleanup.status === "fulfilled") throw error;

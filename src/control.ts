@@ -4,7 +4,8 @@ import { setTimeout as delay } from "node:timers/promises";
 import WebSocket from "ws";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { type Deferred, deferred } from "./internal/deferred.ts";
-import { CONTROL_PATH, type ControlEvent, controlMessage, type ControlReply, type ControlRequest } from "./protocol/control.ts";
+import { CONTROL_PATH, type ControlEvent, type ControlReply, type ControlRequest } from "./protocol/control.ts";
+import { controlMessage } from "./protocol/control-messages.ts";
 
 /** How often the agent is asked for a sign of life; one that gives none in between has lost the connection. */
 const BEAT_MS = 5_000;

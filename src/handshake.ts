@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type WebSocket from "ws";
-import { z } from "zod";
+import * as z from "zod";
 import { IpyboxError } from "./errors.ts";
 import type { Refusal } from "./protocol/agent-config.ts";
 import { FrameKind, readFrames } from "./protocol/frame.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { ensureBaseImage } from "./base-image.ts";
 import { machineCaCertificates, readCaCertificates } from "./ca-certificates.ts";
 import { callerUser } from "./caller.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { IpyboxError } from "./errors.ts";
 import { EntryError, parseEntry } from "./network/entry.ts";
 import { MAX_ENTRIES, type NetworkPolicy } from "./network/policy.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { IpyboxError } from "./errors.ts";
 
 const PORT = "must be a whole number from 1 to 65535";

@@ -1,10 +1,11 @@
 import { request } from "node:http";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Engine, SandboxAddress, SandboxLog } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
+import { isAgentAt } from "./direct-address.ts";
 import { type AgentConfig, CONFIG_PATH } from "./protocol/agent-config.ts";
 
-const POLL_MS = 10;
+/** The agent logs when it takes connections; should that not come through, it is tried every so often. */
+const POLL_MS = 100;
 const INSPECT_EVERY_MS = 250;
 const LOG_LINES = 20;
 
@@ -24,31 +25,35 @@ export interface StartedSandbox {
   readonly config: AgentConfig;
 }
 
-/**
- * Gives the agent its configuration as soon as it answers; resolves when kernels can be started.
- * Fails at once when the sandbox ends before.
- */
-export async function configureAgent(
+/** Resolves when the agent answers. Fails at once when the sandbox ends before. */
+export async function agentAnswers(
   engine: Engine,
   sandbox: StartedSandbox,
   { timeoutMs, signal }: ReadinessOptions,
 ): Promise<void> {
-  const { id, log } = sandbox;
+  const { id, address, token, log } = sandbox;
   const startedAt = performance.now();
   let inspectAt = startedAt + INSPECT_EVERY_MS;
-  for (;;) {
-    const status = await putConfig(sandbox, timeoutMs, signal);
-    if (status === 204) return;
+  while (!(await isAgentAt(address, token))) {
     signal.throwIfAborted();
-    if (status === 401) throw notReady(id, "does not accept its own token", log);
     const now = performance.now();
     if (now - startedAt > timeoutMs) throw notReady(id, `was not ready within ${timeoutMs} ms`, log);
     if (now > inspectAt) {
       await assertRunning(engine, sandbox, signal);
       inspectAt = performance.now() + INSPECT_EVERY_MS;
     }
-    await delay(POLL_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+    await log.more(POLL_MS);
+    signal.throwIfAborted();
   }
+}
+
+/** Gives an agent that answers its configuration; resolves when kernels can be started. */
+export async function configureAgent(sandbox: StartedSandbox, { timeoutMs, signal }: ReadinessOptions): Promise<void> {
+  const status = await putConfig(sandbox, timeoutMs, signal);
+  if (status === 204) return;
+  signal.throwIfAborted();
+  const reason = status === undefined ? "closed the connection" : `answered with status ${status}`;
+  throw notReady(sandbox.id, `${reason} when it was given its configuration`, sandbox.log);
 }
 
 /** The error for a sandbox that did not come up, with what it has logged. */

@@ -2,7 +2,7 @@ import { lstatSync, mkdirSync, readFileSync } from "node:fs";
 import { lstat, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { SandboxAddress } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 

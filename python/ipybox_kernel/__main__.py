@@ -3,8 +3,12 @@
 Isolated, so that nothing a user can write to is on the path of a process that is root.
 """
 
+import gc
 import os
 import sys
+
+# What is imported stays: collections meanwhile would find nothing, and take a seventh of the start.
+gc.disable()
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 

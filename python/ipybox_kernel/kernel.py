@@ -79,6 +79,7 @@ class Kernel:
     def warm_further(self) -> None:
         """What the first cells of many users need, but not the first kernel of a container."""
         self._shell.rehearse("import asyncio", "%who", "1 / 0", "str?")
+        self._shell.magics_manager.registry["ScriptMagics"]  # it is made when it is asked for
 
     def touch(self) -> None:
         """Done in a process that waits to be this kernel: what its first cell writes to is its own afterwards."""

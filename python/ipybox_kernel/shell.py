@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import os
 import pdb
 import site
@@ -17,6 +18,7 @@ from IPython.core.error import UsageError
 from IPython.core.extensions import ExtensionManager
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell, InteractiveShellABC
+from IPython.core.magics.script import ScriptMagics
 from IPython.core.payload import PayloadManager
 from IPython.utils.process import getoutput
 from IPython.utils.text import LSString, SList
@@ -89,6 +91,7 @@ class ZMQInteractiveShell(InteractiveShell):
         shell = cls.instance(config=config, ipython_dir=IPYTHON_DIR)
         shell._cell_loop.install()
         shell.extension_manager.load_extension("storemagic")
+        gc.freeze()  # IPython collects garbage when it forgets what cells gave: now it has nothing to look through
         shell.rehearse("1 + 1", "print('warm')")
         return shell
 
@@ -215,21 +218,19 @@ class ZMQInteractiveShell(InteractiveShell):
         self._ask_before_scripts()
 
     def _ask_before_scripts(self) -> None:
-        """``%%bash`` and its kin call ``%%script``."""
-        scripts = self.magics_manager.registry["ScriptMagics"]
-        run = scripts.shebang
+        """``%%bash`` and its kin call ``%%script``. In their class: IPython makes its instance when one is first used."""
+        run = ScriptMagics.shebang
 
         @functools.wraps(run)
-        def shebang(line: str, cell: str) -> Any:
+        def shebang(scripts: ScriptMagics, line: str, cell: str) -> Any:
             approved = self.approve_command(cell, line)
             token = shell_escape.set(True)
             try:
-                return run(line, approved)
+                return run(scripts, line, approved)
             finally:
                 shell_escape.reset(token)
 
-        scripts.shebang = shebang
-        self.magics_manager.magics["cell"]["script"] = shebang
+        ScriptMagics.shebang = shebang  # type: ignore[method-assign]
 
     @property  # type: ignore[misc]
     def db(self) -> Any:

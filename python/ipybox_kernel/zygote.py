@@ -54,6 +54,7 @@ def main(plain: bool) -> None:
     preload = Preload([] if plain else _preloads(), _VENV_PACKAGES)
     listener = _listen(PLAIN_SOCKET_PATH if plain else SOCKET_PATH)
     gc.freeze()
+    gc.enable()
     Zygote(listener, kernel, preload, watch).serve()
 
 

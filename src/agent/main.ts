@@ -1,3 +1,4 @@
+import { writeSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { AGENT_PORT, TOKEN_HASH_VARIABLE } from "../protocol/agent-config.ts";
 import { createAgentServer } from "./server.ts";
@@ -18,5 +19,7 @@ server.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code !== "EAFNOSUPPORT" && error.code !== "EADDRNOTAVAIL") throw error;
   server.listen(AGENT_PORT, "0.0.0.0");
 });
+// Who has started the container waits for this line. `console` would have to be loaded for it.
+server.on("listening", () => writeSync(1, `agent: takes connections on port ${AGENT_PORT}\n`));
 server.listen(AGENT_PORT, "::");
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => process.exit(0));

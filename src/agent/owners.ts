@@ -1,6 +1,6 @@
 import type { WebSocket } from "ws";
 import type { ControlEvent, ControlReply, ControlRequest, NumberedRequest } from "../protocol/control.ts";
-import { controlRequest } from "../protocol/control.ts";
+import { readControlRequest } from "./control-request.ts";
 import type { Lease } from "./lease.ts";
 
 /** Does what a request asks for; its reply lacks only the id. What it throws becomes an `error_reply`. */
@@ -45,7 +45,7 @@ export class Owners {
   async #answer(socket: WebSocket, text: string): Promise<void> {
     let request: NumberedRequest;
     try {
-      request = controlRequest.parse(JSON.parse(text));
+      request = readControlRequest(text);
     } catch {
       socket.close(1002, "no request that this agent knows: was the image made by another version of ipybox?");
       return;

@@ -1,4 +1,3 @@
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
@@ -68,6 +67,8 @@ export class Zygote {
 
   async #start(): Promise<void> {
     this.#plain = true; // never again with what cells may have changed
+    // Hardly ever needed: it takes 3 ms of each container's start.
+    const { spawn } = await import("node:child_process");
     const [command, ...args] = COMMAND;
     const child = spawn(command, [...args, "--plain"], { stdio: "inherit" });
     let failure: string | undefined;

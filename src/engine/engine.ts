@@ -197,6 +197,8 @@ export interface SandboxEnding {
 export interface SandboxLog {
   /** The last lines. */
   tail(lines: number): string;
+  /** Resolves with the next output, or after `timeoutMs`. */
+  more(timeoutMs: number): Promise<void>;
   close(): void;
 }
 

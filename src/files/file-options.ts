@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { abortSignal, byteCount, parseOptions } from "../parse-options.ts";
 
 /** What every file operation takes. */

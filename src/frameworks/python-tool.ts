@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { ExecutionClient } from "../client.ts";
 import { type ModelOutput, modelOutput, type ModelOutputLimits } from "../model-output.ts";
 import { byteCount, parseOptions } from "../parse-options.ts";

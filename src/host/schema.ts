@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { IpyboxError } from "../errors.ts";
 import { HostCallError } from "./host-call-error.ts";
 import type { HostSchema, JsonSchema } from "./host-function.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { HostCallError } from "./host-call-error.ts";
 import type { Exposure } from "./host-function.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FileEntry } from "../files/file-info.ts";
 import { plainText } from "../plain-text.ts";
 import type { AllowedDirectories } from "./allowed-directories.ts";

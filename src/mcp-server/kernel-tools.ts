@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { runCell } from "./cells.ts";
 import { defineTool, textResult, type Tool } from "./tool.ts";
 

@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { z } from "zod";
+import * as z from "zod";
 import { IpyboxError } from "../errors.ts";
 import { type McpServerConfig, resolveConfig } from "../mcp/config.ts";
 import type { McpServer } from "../mcp/mcp-server.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { IpyboxError } from "../errors.ts";
 import { nonEmptyText, parseOptions, text } from "../parse-options.ts";
 

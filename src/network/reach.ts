@@ -1,6 +1,6 @@
 import { formatAddress } from "./address.ts";
 import type { Policy } from "./policy.ts";
-import { SPECIAL_RANGES } from "./special.ts";
+import { specialRanges } from "./special.ts";
 
 /** Which open connections may stay, told so plainly that a small program can go by it. */
 export interface Reach {
@@ -17,7 +17,7 @@ export function reachOf(policy: Policy): Reach {
     case "none":
       return { others: false, ranges: [] };
     case "public":
-      return { others: true, ranges: SPECIAL_RANGES.map(({ range }) => [formatAddress(range), range.prefix, null] as const) };
+      return { others: true, ranges: specialRanges().map(({ range }) => [formatAddress(range), range.prefix, null] as const) };
     case "allow":
       return {
         others: false,

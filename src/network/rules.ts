@@ -1,6 +1,6 @@
 import { type AddressRange, formatRange } from "./address.ts";
 import type { Policy } from "./policy.ts";
-import { SPECIAL_RANGES } from "./special.ts";
+import { specialRanges } from "./special.ts";
 
 /** The table that all of this is in. */
 const TABLE = "inet ipybox";
@@ -172,7 +172,9 @@ function addressSets(policy: Policy): readonly AddressSet[] {
     const of = (family: 4 | 6): AddressSet => ({
       name: `special${family}`,
       family,
-      ranges: SPECIAL_RANGES.map(({ range }) => range).filter((range) => range.family === family),
+      ranges: specialRanges()
+        .map(({ range }) => range)
+        .filter((range) => range.family === family),
       port: undefined,
     });
     return [of(4), of(6)];

@@ -41,16 +41,22 @@ const RANGES: readonly (readonly [range: string, use: string])[] = [
   ["ff00::/8", "multicast"],
 ];
 
-export const SPECIAL_RANGES: readonly SpecialRange[] = RANGES.flatMap(([name, use]) => {
-  const [text = "", prefix] = name.split("/");
-  const special = { range: { ...(parseAddress(text) as Address), prefix: Number(prefix) }, name, use };
-  // What a NAT64 translator would make of it.
-  return special.range.family === 4 ? [special, { ...special, range: translated(special.range) }] : [special];
-});
+let ranges: readonly SpecialRange[] | undefined;
+
+/** All of them; read when they are first asked for, which is not in each container. */
+export function specialRanges(): readonly SpecialRange[] {
+  ranges ??= RANGES.flatMap(([name, use]) => {
+    const [text = "", prefix] = name.split("/");
+    const special = { range: { ...(parseAddress(text) as Address), prefix: Number(prefix) }, name, use };
+    // What a NAT64 translator would make of it.
+    return special.range.family === 4 ? [special, { ...special, range: translated(special.range) }] : [special];
+  });
+  return ranges;
+}
 
 /** What an address is used for, when it is not one of the public internet. */
 export function specialUse(address: Address): SpecialRange | undefined {
-  return SPECIAL_RANGES.find(({ range }) => contains(range, address));
+  return specialRanges().find(({ range }) => contains(range, address));
 }
 
 export function isLoopback(address: Address): boolean {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** What a kernel answers when it is asked about its state (`Question` in `requests.ts`). */
 export type Answer =

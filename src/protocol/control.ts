@@ -1,4 +1,3 @@
-import { z } from "zod";
 import type { NetworkPolicy } from "../network/policy.ts";
 
 /**
@@ -52,33 +51,3 @@ export interface DeniedEvent {
   /** How often, where the same happens many times in short. */
   readonly count: number;
 }
-
-const id = z.int();
-
-/** Read by the agent: the owner is trusted, but may be of another version. */
-export const controlRequest: z.ZodType<NumberedRequest> = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("ping_request"), id }),
-  z.object({
-    type: z.literal("network_request"),
-    id,
-    policy: z.union([z.enum(["internet", "public", "none"]), z.object({ allow: z.array(z.string()) })]),
-  }),
-]);
-
-const denied: z.ZodType<DeniedEvent> = z.object({
-  host: z.string(),
-  port: z.int().optional(),
-  protocol: z.enum(["tcp", "udp", "icmp", "other", "dns", "proxy"]),
-  rule: z.string(),
-  reason: z.string(),
-  count: z.int(),
-});
-
-/** Read by the owner. */
-export const controlMessage: z.ZodType<ControlReply | ControlEvent> = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("ping_reply"), id }),
-  z.object({ type: z.literal("error_reply"), id, message: z.string() }),
-  z.object({ type: z.literal("network_reply"), id, resolverPort: z.int() }),
-  z.object({ type: z.literal("ending"), reason: z.string() }),
-  z.object({ type: z.literal("denied"), denials: z.array(denied) }),
-]);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * What the SDK asks of a file worker. Paths and names are strings with one character a byte (latin1), so

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /**
  * Messages that the agent itself puts into a kernel's sequence, in frames of a kind that no kernel can

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type Answer, parseAnswer } from "./answers.ts";
 import type { ExecutionEvent } from "./events.ts";
 import { encodeFrame, encodeJsonFrame, FrameKind } from "./frame.ts";

@@ -19,7 +19,7 @@ describe("run() and kill()", () => {
     const { id, port } = container;
     expect(await run(container, "print('Hello, world!')")).toBe("Hello, world!");
     expect((await inspect(id))?.State.Running).toBe(true);
-    expect((readRuntimeEntry("127.0.0.1", port))?.containerId).toBe(id);
+    expect(readRuntimeEntry("127.0.0.1", port)?.containerId).toBe(id);
     await container.kill();
     expect(await inspect(id)).toBeUndefined();
     expect(readRuntimeEntry("127.0.0.1", port)).toBeUndefined();

@@ -11,7 +11,7 @@ describe("the way past the published port", () => {
   const sandbox = useContainer();
   const entry = async (): Promise<RuntimeEntry> => {
     const { host, port } = sandbox.container;
-    return (readRuntimeEntry(host, port)) as RuntimeEntry;
+    return readRuntimeEntry(host, port) as RuntimeEntry;
   };
 
   it("is taken only to an agent that knows the hash of the token", async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, expectTypeOf, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { ExecutionError, type HostCallContext, IpyboxError, NdArray, type Value } from "ipybox";
 import { verifies } from "../requirements.ts";
 import { rejection, useContainer } from "./sandbox.ts";

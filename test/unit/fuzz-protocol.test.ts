@@ -12,7 +12,7 @@ import { Owners } from "../../src/agent/owners.ts";
 import { type Forks, receive } from "../../src/agent/receive.ts";
 import { MessageDecoder } from "../../src/message-decoder.ts";
 import { parseAnswer } from "../../src/protocol/answers.ts";
-import { controlMessage } from "../../src/protocol/control.ts";
+import { controlMessage } from "../../src/protocol/control-messages.ts";
 import { encodeFrame, FrameKind, HEADER_BYTES, MAX_KERNEL_FRAME_BYTES } from "../../src/protocol/frame.ts";
 import { decodeLifecycle } from "../../src/protocol/lifecycle.ts";
 import { decodeMessage, encodeMessage } from "../../src/protocol/messages.ts";

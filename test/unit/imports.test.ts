@@ -32,7 +32,7 @@ describe("an import is found wrong when", () => {
     ["the protocol takes from the SDK", "protocol/x.ts", 'import { a } from "../errors.ts";', "imports errors.ts"],
     ["the protocol takes a package", "protocol/x.ts", 'import WebSocket from "ws";', "imports the package ws"],
     ["the agent takes from the engine", "agent/x.ts", 'import { a } from "../engine/engine.ts";', "imports engine/engine.ts"],
-    ["the agent takes the schemas' package", "agent/x.ts", 'import { z } from "zod";', "imports the package zod"],
+    ["the agent takes the schemas' package", "agent/x.ts", 'import * as z from "zod";', "imports the package zod"],
     ["the inmost layer takes from the protocol", "internal/x.ts", 'import("../protocol/frame.ts");', "imports protocol/frame.ts"],
     ["it spans lines", "internal/x.ts", 'import {\n  a,\n  b,\n} from "../errors.ts";', "internal/x.ts: imports errors.ts"],
     ["it leaves src", "client.ts", 'import { a } from "../test/x.ts";', "imports ../test/x.ts from outside of src"],
@@ -53,7 +53,7 @@ test("what is allowed, and what only looks like an import, is not found", () => 
     { path: "agent/x.ts", source: 'import { a } from "../protocol/frame.ts";\nimport { b } from "ws";\nimport "node:net";' },
     {
       path: "protocol/x.ts",
-      source: '/** import { a } from "../errors.ts"; */\n// import "../errors.ts";\nimport { z } from "zod";',
+      source: '/** import { a } from "../errors.ts"; */\n// import "../errors.ts";\nimport * as z from "zod";',
     },
   ];
   expect(wrongImports(allowed)).toEqual([]);

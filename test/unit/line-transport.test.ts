@@ -3,7 +3,7 @@ import { McpServer } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { z } from "zod";
+import * as z from "zod";
 import { LineTransport } from "../../src/mcp-server/line-transport.ts";
 import { eventually } from "../integration/sandbox.ts";
 import { verifies } from "../requirements.ts";

@@ -10,6 +10,8 @@ const OLDEST_API = "1.41";
 /** The newest API whose meaning this package knows. A newer daemon is spoken to in this version. */
 const NEWEST_API = "1.47";
 const DEADLINE_MS = 4_500;
+/** For so long a daemon's host is taken to be as it was: it takes the daemon 10 ms to tell. */
+const HOST_MS = 10_000;
 
 interface HostInfo extends StorageFacts {
   readonly NCPU: number;
@@ -23,16 +25,28 @@ export interface DaemonFacts {
   readonly storage: StorageFacts;
 }
 
+const hosts = new Map<string, { readonly info: HostInfo; readonly until: number }>();
+
 /** Makes sure that the daemon answers and is new enough, and settles the API version to speak. */
 export async function checkDaemon(docker: Docker, endpoint: Endpoint, signal?: AbortSignal): Promise<DaemonFacts> {
+  const known = knownHost(endpoint);
   const request = (abortSignal: AbortSignal): Promise<[Docker.DockerVersion, HostInfo]> =>
-    Promise.all([get<Docker.DockerVersion>(docker, "/version", abortSignal), get<HostInfo>(docker, "/info", abortSignal)]);
+    Promise.all([
+      get<Docker.DockerVersion>(docker, "/version", abortSignal),
+      known ?? get<HostInfo>(docker, "/info", abortSignal),
+    ]);
   const what = `The Docker daemon at ${endpoint.url} can't be used`;
   const [version, info] = await ask(endpoint, what, request, { signal, timeoutMs: DEADLINE_MS });
   settleVersion(docker, version, endpoint);
   const { NCPU: cpus, MemTotal: memoryBytes } = understood(what, info, "NCPU", "MemTotal");
   const runtimes = Object.keys(info.Runtimes ?? {});
+  if (known === undefined) hosts.set(endpoint.url, { info, until: performance.now() + HOST_MS });
   return { engine: { version: version.Version, apiVersion: version.ApiVersion, cpus, memoryBytes, runtimes }, storage: info };
+}
+
+function knownHost({ url }: Endpoint): HostInfo | undefined {
+  const known = hosts.get(url);
+  return known !== undefined && performance.now() < known.until ? known.info : undefined;
 }
 
 // dockerode's types know no signal for these two.

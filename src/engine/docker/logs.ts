@@ -1,3 +1,5 @@
+import { EventEmitter, once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
 import type Docker from "dockerode";
 import type { SandboxLog } from "../engine.ts";
 
@@ -11,10 +13,20 @@ const HEADER_BYTES = 8;
 export async function watchLog(container: Docker.Container): Promise<SandboxLog> {
   const stream = await container.attach({ stream: true, stdout: true, stderr: true });
   const log = new LogTail();
-  stream.on("data", (chunk: Buffer) => log.add(chunk));
+  const more = new EventEmitter<{ data: [] }>();
+  stream.on("data", (chunk: Buffer) => {
+    log.add(chunk);
+    more.emit("data");
+  });
   stream.on("error", () => undefined); // what has come is all there is
   return {
     tail: (lines) => log.tail(lines),
+    more: async (timeoutMs) => {
+      const ended = new AbortController();
+      const { signal } = ended;
+      await Promise.race([once(more, "data", { signal }), delay(timeoutMs, undefined, { signal })]);
+      ended.abort();
+    },
     close: () => (stream as NodeJS.ReadWriteStream & { destroy(): void }).destroy(),
   };
 }
