@@ -46,6 +46,9 @@ import type { ExecutionResult } from "./result.ts";
 import type { Session } from "./session.ts";
 import { decodeValue, encodeValue, type SettableValue, type Value } from "./variables.ts";
 
+/** How it fails to join a fork that is still to be made. */
+const NOT_YET: readonly string[] = ["kernel_not_found", "connect_failed", "kernel_start_failed"];
+
 /** A fork that could not be joined is tried again after so long. */
 const JOIN_AGAIN_MS = 50;
 
@@ -216,11 +219,12 @@ export class ExecutionClient {
     const { count, ...rest } = parseForkOptions(options);
     const kernels = Array.from({ length: count ?? 1 }, () => randomUUID());
     const { session } = this.#connection.require("fork");
-    const reply = await Question.ask(session, { type: "fork_request", execution: session.number(), kernels }, rest);
-    const { status, evalue = "" } = expectReply(reply, "fork_reply");
-    if (status === "error") throw new IpyboxError("kernel_start_failed", `The kernel can't be forked: ${evalue}.`);
-    const outcomes = await Promise.allSettled(kernels.map((kernelId) => this.#joinFork(kernelId)));
-    const clients = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
+    const asked = Question.ask(session, { type: "fork_request", execution: session.number(), kernels }, rest).then((reply) => {
+      const { status, evalue = "" } = expectReply(reply, "fork_reply");
+      if (status === "error") throw new IpyboxError("kernel_start_failed", `The kernel can't be forked: ${evalue}.`);
+    });
+    const outcomes = await Promise.allSettled([asked, ...kernels.map((kernelId) => this.#joinFork(kernelId, asked))]);
+    const clients = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" && outcome.value ? [outcome.value] : []));
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) {
       await Promise.all(clients.map((client) => client.disconnect()));
@@ -397,9 +401,17 @@ export class ExecutionClient {
     }
   }
 
-  async #joinFork(kernelId: string): Promise<ExecutionClient> {
+  /** Connects to a fork, at once if it is just being made, and after it is by `asked` otherwise. */
+  async #joinFork(kernelId: string, asked: Promise<void>): Promise<ExecutionClient> {
     const { signal: _, ...options } = this.#options;
     const client = new ExecutionClient(options, this.#host);
+    try {
+      await client.#open(kernelId, undefined, true);
+      return client;
+    } catch (error) {
+      if (!(error instanceof IpyboxError && NOT_YET.includes(error.code))) throw error;
+      await asked;
+    }
     const startedAt = performance.now();
     // Without it the fork would be lost: nobody else knows of it.
     for (;;) {

@@ -14,6 +14,9 @@ from . import frames
 #: A cell may put something else in its place.
 _getpid = os.getpid
 
+_select = select.select
+_NONE: tuple[()] = ()
+
 #: The execution that the running code belongs to; threads and tasks keep the one that started them.
 current_execution: contextvars.ContextVar[int] = contextvars.ContextVar("ipybox_execution", default=0)
 
@@ -152,21 +155,27 @@ class Channel:
 
     def _send(self, data: bytes) -> None:
         # Not `select.poll`: that must not be used by two threads at once.
-        if len(select.select([], self._slots, [], 0)[1]) < len(self._slots):
+        if len(_select(_NONE, self._slots, _NONE, 0)[1]) < len(self._slots):
             for slot in self._slots:
                 self._wait_until_empty(slot)
+        if self._held:
+            data = self._behind_held(data)
+        self.sock.send(data)
+
+    def _behind_held(self, data: bytes) -> bytes:
+        """One packet of what was held and what follows, or what is left of it when the first packets have been sent."""
         packet = b""
-        while self._held:
-            with contextlib.suppress(IndexError):  # another thread was faster
+        with contextlib.suppress(IndexError):  # all, or another thread was faster
+            while True:
                 packet = self._join(packet, self._held.popleft())
-        self.sock.send(self._join(packet, data))
+        return self._join(packet, data)
 
     def _join(self, packet: bytes, data: bytes) -> bytes:
-        """One packet of two, or the second after the first has been sent."""
-        if packet and len(packet) + len(data) > frames.MAX_FRAME:
+        if len(packet) + len(data) <= frames.MAX_FRAME:
+            return packet + data
+        if packet:
             self.sock.send(packet)
-            return data
-        return packet + data
+        return data
 
     def _wait_until_empty(self, slot: int) -> None:
         """Gives up when a background process writes without a pause: then no order exists to keep."""

@@ -7,11 +7,14 @@ export interface Sandbox {
   connect(): Promise<ExecutionClient>;
 }
 
+/** Options for the container of each file; `PROFILE='{"network":"public"}'` runs the tests under another policy or profile. */
+const PROFILE = JSON.parse(process.env["PROFILE"] ?? "{}") as ExecutionContainerOptions;
+
 /** One container for all tests of a file. */
 export function useContainer(options: ExecutionContainerOptions = {}): Sandbox {
   let container: ExecutionContainer | undefined;
   beforeAll(async () => {
-    container = await ExecutionContainer.create(options);
+    container = await ExecutionContainer.create({ ...PROFILE, ...options });
   }, 60_000);
   afterAll(async () => {
     await container?.kill();
