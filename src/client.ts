@@ -223,7 +223,10 @@ export class ExecutionClient {
       const { status, evalue = "" } = expectReply(reply, "fork_reply");
       if (status === "error") throw new IpyboxError("kernel_start_failed", `The kernel can't be forked: ${evalue}.`);
     });
-    const outcomes = await Promise.allSettled([asked, ...kernels.map((kernelId) => this.#joinFork(kernelId, asked))]);
+    const failing = new AbortController();
+    asked.catch((error: unknown) => failing.abort(error));
+    const joining = kernels.map((kernelId) => this.#joinFork(kernelId, asked, failing.signal));
+    const outcomes = await Promise.allSettled([asked, ...joining]);
     const clients = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" && outcome.value ? [outcome.value] : []));
     const failed = outcomes.find((outcome) => outcome.status === "rejected");
     if (failed !== undefined) {
@@ -402,8 +405,8 @@ export class ExecutionClient {
   }
 
   /** Connects to a fork, at once if it is just being made, and after it is by `asked` otherwise. */
-  async #joinFork(kernelId: string, asked: Promise<void>): Promise<ExecutionClient> {
-    const { signal: _, ...options } = this.#options;
+  async #joinFork(kernelId: string, asked: Promise<void>, signal: AbortSignal): Promise<ExecutionClient> {
+    const options = { ...this.#options, signal };
     const client = new ExecutionClient(options, this.#host);
     try {
       await client.#open(kernelId, undefined, true);

@@ -192,7 +192,7 @@ export class ExecutionContainer {
       const sandbox = { id, address, token, log, config: agentConfig(this.#options) };
       await agentAnswers(engine, sandbox, { timeoutMs: startTimeoutMs, signal });
       opening = Control.open({ ...address, token }, { timeoutMs: startTimeoutMs, signal: inTime });
-      const configured = configureAgent(sandbox, { timeoutMs: startTimeoutMs, signal });
+      const configured = configureAgent(engine, sandbox, { timeoutMs: startTimeoutMs, signal });
       const [control, isOwn] = await Promise.all([opening, own !== undefined && isAgentAt(own, token), configured]);
       if (isOwn) await saveRuntimeEntry(host, port, { ...entry, direct: own });
       if (detached) watch.dismiss();

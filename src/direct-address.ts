@@ -5,6 +5,7 @@ import type { SandboxAddress } from "./engine/engine.ts";
 import { HEALTH_PATH } from "./protocol/agent-config.ts";
 import { healthProof } from "./protocol/health-proof.ts";
 
+/** A shorter way is on this machine, or is none. */
 const ANSWER_MS = 300;
 
 /**
@@ -12,17 +13,17 @@ const ANSWER_MS = 300;
  * a process of the engine's. Only an agent is believed that knows the hash of the token, so that nobody else is
  * ever shown the token itself.
  */
-export async function isAgentAt({ host, port }: SandboxAddress, token: string): Promise<boolean> {
+export async function isAgentAt({ host, port }: SandboxAddress, token: string, timeoutMs: number = ANSWER_MS): Promise<boolean> {
   const challenge = randomBytes(32).toString("hex");
-  const answer = Buffer.from(await ask(host, port, `${HEALTH_PATH}?challenge=${challenge}`), "hex");
+  const answer = Buffer.from(await ask(host, port, `${HEALTH_PATH}?challenge=${challenge}`, timeoutMs), "hex");
   const expected = healthProof(createHash("sha256").update(token).digest(), challenge);
   return answer.length === expected.length && timingSafeEqual(answer, expected);
 }
 
 /** The body of what is answered; empty when there is no answer. */
-function ask(host: string, port: number, path: string): Promise<string> {
+function ask(host: string, port: number, path: string, timeoutMs: number): Promise<string> {
   return new Promise((resolve) => {
-    const request = get({ host, port, path, agent: false, signal: AbortSignal.timeout(ANSWER_MS) }, (response) => {
+    const request = get({ host, port, path, agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
       text(response).then(resolve, () => resolve(""));
     });
     request.on("error", () => resolve(""));

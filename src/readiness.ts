@@ -6,6 +6,8 @@ import { type AgentConfig, CONFIG_PATH } from "./protocol/agent-config.ts";
 
 /** The agent logs when it takes connections; should that not come through, it is tried every so often. */
 const POLL_MS = 100;
+/** How long an answer may take, of a container that may be far away. */
+const ANSWER_MS = 5_000;
 const INSPECT_EVERY_MS = 250;
 const LOG_LINES = 20;
 
@@ -34,7 +36,7 @@ export async function agentAnswers(
   const { id, address, token, log } = sandbox;
   const startedAt = performance.now();
   let inspectAt = startedAt + INSPECT_EVERY_MS;
-  while (!(await isAgentAt(address, token))) {
+  while (!(await isAgentAt(address, token, Math.min(timeoutMs, ANSWER_MS)))) {
     signal.throwIfAborted();
     const now = performance.now();
     if (now - startedAt > timeoutMs) throw notReady(id, `was not ready within ${timeoutMs} ms`, log);
@@ -48,10 +50,15 @@ export async function agentAnswers(
 }
 
 /** Gives an agent that answers its configuration; resolves when kernels can be started. */
-export async function configureAgent(sandbox: StartedSandbox, { timeoutMs, signal }: ReadinessOptions): Promise<void> {
+export async function configureAgent(
+  engine: Engine,
+  sandbox: StartedSandbox,
+  { timeoutMs, signal }: ReadinessOptions,
+): Promise<void> {
   const status = await putConfig(sandbox, timeoutMs, signal);
   if (status === 204) return;
   signal.throwIfAborted();
+  await assertRunning(engine, sandbox, signal);
   const reason = status === undefined ? "closed the connection" : `answered with status ${status}`;
   throw notReady(sandbox.id, `${reason} when it was given its configuration`, sandbox.log);
 }

@@ -82,10 +82,10 @@ class Child:
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
 
     def give_up(self, pid: int, pidfd: int) -> None:
-        """Ends a process that could not be made a kernel."""
+        """Ends a process that could not be made a kernel. Its connection stays, to tell why."""
         self.pid, self.pidfd = pid, pidfd
         self.kill()
-        self.close()
+        self._let_go()
 
     def end(self, poll: select.epoll) -> None:
         """Tells how the kernel ended, after all it has written.
@@ -98,8 +98,11 @@ class Child:
 
     def close(self) -> None:
         """Lets go of everything. A process that has not quite ended yet is reaped as an orphan."""
-        self.relay.close()
         self.sock.close()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        self.relay.close()
         self._ends.close()
         if self.pidfd >= 0:
             os.close(self.pidfd)

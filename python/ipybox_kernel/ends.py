@@ -1,7 +1,8 @@
-"""What lies between the zygote and a kernel's process: their control socket, and the pipes of its standard output and error."""
+"""What lies between the zygote and a kernel's process: their control socket, the pipes of its output, and its pidfd."""
 
 import contextlib
 import os
+import select
 import socket
 
 from .relay import output_pipe
@@ -34,6 +35,13 @@ class Ends:
         self.control.close()
         os.close(self.out_read)
         os.close(self.err_read)
+
+
+def has_ended(pidfd: int) -> bool:
+    """Whether a process has ended, whoever has reaped it."""
+    poll = select.poll()
+    poll.register(pidfd, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _output_pipe(undo: contextlib.ExitStack) -> tuple[int, int]:

@@ -18,8 +18,17 @@ class SessionHistory(HistoryManager):
         """What `Out` has forgotten is forgotten here, too: a kernel may run cells for weeks."""
         super().store_output(line_num)
         old = line_num - self.shell.cache_size
-        for kept in (self.outputs, self.output_hist_reprs, self.exceptions):
+        for kept in self._kept:
             kept.pop(old, None)
+
+    def forget_outputs(self) -> None:
+        """What `reset()` leaves."""
+        for kept in self._kept:
+            kept.clear()
+
+    @property
+    def _kept(self) -> tuple[dict, ...]:
+        return self.outputs, self.output_hist_reprs, self.exceptions
 
     def get_tail(
         self, n: int | None = 10, raw: bool = True, output: bool = False, include_latest: bool = False

@@ -60,6 +60,7 @@ class ZMQInteractiveShell(InteractiveShell):
     display_pub: KernelDisplayPublisher
     display_formatter: DisplayFormatter
     extension_manager: ExtensionManager
+    history_manager: SessionHistory
     payload_manager: PayloadManager
     channel: Channel
     #: Asked before a shell command is run: gives the one that may be. The body of a script magic comes with its interpreter.
@@ -106,6 +107,7 @@ class ZMQInteractiveShell(InteractiveShell):
         sys.stdout.close()
         sys.stdout, sys.stderr = streams
         self.reset(new_session=True)
+        self.history_manager.forget_outputs()
         self.user_ns.update(of_the_module, _="")
         self.execution_count = 1
         self.error = None
@@ -116,6 +118,7 @@ class ZMQInteractiveShell(InteractiveShell):
         names, hook = dict(self.user_ns), dict(self.displayhook.__dict__)
         self.run_cell("1", store_history=False)
         self.user_ns["_oh"].clear()
+        self.history_manager.forget_outputs()
         self.user_ns.clear()
         self.user_ns.update(names)
         self.displayhook.__dict__.clear()
@@ -212,13 +215,14 @@ class ZMQInteractiveShell(InteractiveShell):
         self.configurables.append(self.history_manager)  # type: ignore[arg-type]
 
     def init_magics(self) -> None:
+        self._ask_before_scripts()
         super().init_magics()
         self.register_magics(KernelMagics)
         self.magics_manager.register_alias("ed", "edit")
-        self._ask_before_scripts()
 
     def _ask_before_scripts(self) -> None:
-        """``%%bash`` and its kin call ``%%script``. In their class: IPython makes its instance when one is first used."""
+        """``%%bash`` and its kin call ``%%script``. In their class: the
+        instance is made later, and its magics are then those of the class."""
         run = ScriptMagics.shebang
 
         @functools.wraps(run)

@@ -14,9 +14,9 @@ import socket
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
-from .ends import Ends
+from .ends import Ends, has_ended
 from .forking import receive
-from .privileges import go_behind
+from .privileges import go_before_children, go_behind
 from .spawn import KernelSpec, become_kernel, leave_zygote, place_socket
 
 if TYPE_CHECKING:
@@ -24,12 +24,79 @@ if TYPE_CHECKING:
 
 #: With an order: the way to the agent, and a file with what the kernel is to be.
 _ORDER_DESCRIPTORS = 2
+_LAST_WORDS = 4096
+
+
+class Spares:
+    """Keeps one process in advance, from the zygote's side."""
+
+    def __init__(self, kernel: "Kernel", poll: select.epoll) -> None:
+        self._kernel = kernel
+        self._poll = poll
+        self._waiting: Spare | None = None
+        #: Whether another one is to be made when there is time.
+        self._are_wanted = True
+
+    @property
+    def pid(self) -> int | None:
+        """The process that waits, if one does."""
+        return None if self._waiting is None else self._waiting.pid
+
+    @property
+    def lacks(self) -> bool:
+        """Whether there is something to prepare."""
+        return self._are_wanted and self._waiting is None
+
+    def prepare(self) -> None:
+        if not self.lacks:
+            return
+        try:
+            self._waiting = Spare(self._kernel, ahead=True)
+            self._poll.register(self._waiting.pidfd, select.EPOLLIN)
+        except OSError:  # processes or descriptors are used up: who wants the next kernel is told
+            self.drop()
+            self._are_wanted = False
+
+    def take(self) -> "Spare":
+        """The process that waits, or else a new one."""
+        spare = self._let_go()
+        if spare is not None and has_ended(spare.pidfd):
+            spare.close()
+            spare = None
+        spare = spare or Spare(self._kernel, ahead=False)
+        self._are_wanted = True
+        return spare
+
+    def drop(self) -> None:
+        """Ends the process that waits."""
+        if (spare := self._let_go()) is not None:
+            spare.close()
+
+    def retire(self) -> None:
+        """Kernels are not made by this zygote any more."""
+        self._are_wanted = False
+        self.drop()
+
+    def ended(self, descriptor: int) -> bool:
+        """Whether an event of this descriptor is the end of the process that waits. There is no other one until a kernel is
+        asked for: whatever has ended it would end the next one, too."""
+        if self._waiting is None or descriptor != self._waiting.pidfd:
+            return False
+        self.retire()
+        return True
+
+    def _let_go(self) -> "Spare | None":
+        spare, self._waiting = self._waiting, None
+        if spare is not None:
+            with contextlib.suppress(FileNotFoundError):
+                self._poll.unregister(spare.pidfd)
+        return spare
 
 
 class Spare:
-    """The process from the zygote's side."""
+    """One such process, from the zygote's side; `ahead` when nobody waits for it yet."""
 
-    def __init__(self, kernel: "Kernel") -> None:
+    def __init__(self, kernel: "Kernel", ahead: bool) -> None:
         self.ends = Ends()
         try:
             self.pid = os.fork()
@@ -37,7 +104,7 @@ class Spare:
             self.ends.close()
             raise
         if self.pid == 0:
-            _wait(kernel, self.ends)
+            _wait(kernel, self.ends, ahead)
         self.ends.leave()
         try:
             self.pidfd = os.pidfd_open(self.pid)
@@ -46,14 +113,9 @@ class Spare:
             self.ends.close()
             raise
 
-    @property
-    def ended(self) -> bool:
-        poll = select.poll()
-        poll.register(self.pidfd, select.POLLIN)
-        return bool(poll.poll(0))
-
     def order(self, spec: KernelSpec, sock: socket.socket) -> None:
-        """Tells it whom it will be."""
+        """Tells it which kernel it is."""
+        go_before_children(self.pid)  # from now on somebody waits for it
         file = os.memfd_create("spec")
         try:
             os.write(file, json.dumps(dataclasses.asdict(spec)).encode())
@@ -64,6 +126,8 @@ class Spare:
 
     def close(self) -> None:
         """Ends it, unless it has ended; the zygote reaps it as an orphan if it takes its time."""
+        with contextlib.suppress(OSError):  # it has said nothing
+            os.write(2, os.read(self.ends.err_read, _LAST_WORDS))
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(self.pidfd, signal.SIGKILL)
         os.close(self.pidfd)
@@ -71,7 +135,7 @@ class Spare:
         os.waitpid(self.pid, os.WNOHANG)
 
 
-def _wait(kernel: "Kernel", ends: Ends) -> NoReturn:
+def _wait(kernel: "Kernel", ends: Ends, ahead: bool) -> NoReturn:
     """In the process itself: from its fork to its end."""
     status = 1
     try:
@@ -79,7 +143,7 @@ def _wait(kernel: "Kernel", ends: Ends) -> NoReturn:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         control, slots = leave_zygote(ends.far_control.detach(), ends.out_write, ends.err_write)
-        if not _has_order(control):
+        if ahead:
             go_behind()
             kernel.touch()
         spec, sock = _receive_order(control)
@@ -90,10 +154,6 @@ def _wait(kernel: "Kernel", ends: Ends) -> NoReturn:
         os.write(2, traceback.format_exc().encode("utf-8", "replace")[-4000:])
     finally:
         os._exit(status)
-
-
-def _has_order(control: socket.socket) -> bool:
-    return bool(select.select([control], [], [], 0)[0])
 
 
 def _receive_order(control: socket.socket) -> tuple[KernelSpec, socket.socket]:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 
 from . import frames
 from .child import Child
-from .ends import Ends
+from .ends import Ends, has_ended
 from .files.process import FileWorker, run_file_worker
 from .preload import Preload
 from .privileges import become_subreaper, go_before_children, prepare
-from .spare import Spare
+from .spare import Spares
 from .spawn import KernelSpec
 from .watch import Watch
 
@@ -87,10 +87,8 @@ class Zygote:
         self._children: dict[int, Child] = {}  # by each of its descriptors
         self._file_workers: dict[int, FileWorker] = {}  # likewise
         self._is_warm = False
-        #: Waits to become the next kernel.
-        self._spare: Spare | None = None
-        #: Whether another one is to be made when there is time.
-        self._wants_spare = True
+        #: The one process that waits to be the next kernel.
+        self._spares = Spares(kernel, self._poll)
         self._wakeup_in, self._wakeup_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         #: Makes room for a connection that has to be turned away when descriptors are used up.
         self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
@@ -100,7 +98,7 @@ class Zygote:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         self._poll.register(self._listener.fileno(), select.EPOLLIN)
         self._poll.register(self._wakeup_in, select.EPOLLIN)
-        self._prepare_spare()
+        self._spares.prepare()
         while True:
             events = self._poll.poll(self._patience_s)
             for descriptor, happened in events:
@@ -118,7 +116,7 @@ class Zygote:
         """After how long without an event there is time for more than what is asked for."""
         if not self._is_warm:
             return _IDLE_S
-        return _SPARE_DELAY_S if self._wants_spare and self._spare is None else None
+        return _SPARE_DELAY_S if self._spares.lacks else None
 
     def _use_leisure(self) -> None:
         """No kernel must wait for this; the next ones have it."""
@@ -127,8 +125,8 @@ class Zygote:
             self._kernel.warm_further()
             gc.collect()
             gc.freeze()
-            self._drop_spare()
-        self._prepare_spare()
+            self._spares.drop()  # it is not as warm
+        self._spares.prepare()
 
     def _handle(self, descriptor: int, events: int) -> None:
         if descriptor == self._listener.fileno():
@@ -136,9 +134,8 @@ class Zygote:
         elif descriptor == self._wakeup_in:
             os.read(self._wakeup_in, 4096)
             self._reap_orphans()
-        elif self._spare is not None and descriptor == self._spare.pidfd:
-            self._drop_spare()
-            self._wants_spare = False  # whatever has ended it would end the next one, too
+        elif self._spares.ended(descriptor):
+            pass
         elif (child := self._children.get(descriptor)) is not None:
             self._on_event(child, descriptor, events)
         elif (worker := self._file_workers.get(descriptor)) is not None and worker.ended(descriptor):
@@ -163,8 +160,7 @@ class Zygote:
             elif "file_worker" in request:
                 self._fork_file_worker(KernelSpec(**request["file_worker"]), sock)
             elif self._preload.stale:
-                self._wants_spare = False
-                self._drop_spare()
+                self._spares.retire()
                 sock.send(frames.frame(frames.STALE, b""))
                 sock.close()
             else:
@@ -187,7 +183,7 @@ class Zygote:
             self._reserve = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def _fork(self, spec: KernelSpec, sock: socket.socket) -> None:
-        spare = self._take_spare() or Spare(self._kernel)
+        spare = self._spares.take()
         try:
             child = Child(sock, spare.ends)
         except OSError:
@@ -201,29 +197,6 @@ class Zygote:
             child.give_up(spare.pid, spare.pidfd)
             raise
         self._keep(child)
-        self._wants_spare = True
-
-    def _prepare_spare(self) -> None:
-        try:
-            self._spare = Spare(self._kernel)
-            self._poll.register(self._spare.pidfd, select.EPOLLIN)
-        except OSError:  # processes or descriptors are used up: who wants the next kernel is told
-            self._drop_spare()
-            self._wants_spare = False
-
-    def _take_spare(self) -> Spare | None:
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            with contextlib.suppress(FileNotFoundError):
-                self._poll.unregister(spare.pidfd)
-        if spare is not None and spare.ended:
-            spare.close()
-            return None
-        return spare
-
-    def _drop_spare(self) -> None:
-        if (spare := self._take_spare()) is not None:
-            spare.close()
 
     def _fork_watch(self, sock: socket.socket) -> None:
         with sock:
@@ -276,6 +249,8 @@ class Zygote:
 
     def _on_event(self, child: Child, descriptor: int, events: int) -> None:
         if descriptor == child.pidfd:
+            if not has_ended(child.pidfd):
+                return  # the event is older: of a process whose descriptor had this number
             child.end(self._poll)
         elif descriptor == child.control.fileno():
             self._on_forked(child)
@@ -308,9 +283,8 @@ class Zygote:
             self._drop(child)
 
     def _known_pids(self) -> set[int]:
-        spare = set() if self._spare is None else {self._spare.pid}
-        kernels = {child.pid for child in self._children.values()}
-        return spare | kernels | {worker.pid for worker in self._file_workers.values()}
+        kept = {child.pid for child in self._children.values()} | {worker.pid for worker in self._file_workers.values()}
+        return kept if self._spares.pid is None else kept | {self._spares.pid}
 
     def _drop(self, child: Child) -> None:
         """Ends a kernel that can't be kept."""

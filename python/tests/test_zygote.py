@@ -1,7 +1,11 @@
 """The zygote outlives what kernels and a full machine do to it."""
 
+import dataclasses
+import json
 import os
 import resource
+import select
+import signal
 import socket
 import struct
 from collections.abc import Iterator
@@ -91,7 +95,7 @@ def zygote(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> Iterator
     monkeypatch.setattr(spare, "become_kernel", lambda _: None)
     zygote = Zygote(listener, cast(Any, _Waiting()), cast(Any, None), cast(Any, None))
     yield zygote
-    zygote._drop_spare()
+    zygote._spares.drop()
     for child in set(zygote._children.values()):
         zygote._drop(child)
 
@@ -110,19 +114,19 @@ def _start(zygote: Zygote) -> int:
 
 def test_a_kernel_is_the_process_that_has_waited(zygote: Zygote) -> None:
     # verifies: KERN-01
-    zygote._prepare_spare()
-    waiting = zygote._spare
+    zygote._spares.prepare()
+    waiting = zygote._spares._waiting
     assert waiting is not None
     assert _start(zygote) == waiting.pid
-    assert zygote._spare is None
-    assert zygote._patience_s is not None
+    assert zygote._spares.pid is None
+    assert zygote._spares.lacks
     assert os.waitstatus_to_exitcode(os.waitpid(waiting.pid, 0)[1]) == 7
 
 
 def test_a_kernel_is_forked_when_none_waits_or_the_one_that_did_has_ended(zygote: Zygote) -> None:
     # verifies: KERN-01
-    zygote._prepare_spare()
-    waiting = zygote._spare
+    zygote._spares.prepare()
+    waiting = zygote._spares._waiting
     assert waiting is not None
     os.kill(waiting.pid, 9)
     os.waitid(os.P_PIDFD, waiting.pidfd, os.WEXITED | os.WNOWAIT)
@@ -134,13 +138,13 @@ def test_a_kernel_is_forked_when_none_waits_or_the_one_that_did_has_ended(zygote
 def test_no_other_waits_where_one_was_ended(zygote: Zygote) -> None:
     # verifies: KERN-05
     zygote._is_warm = True
-    zygote._prepare_spare()
-    waiting = zygote._spare
+    zygote._spares.prepare()
+    waiting = zygote._spares._waiting
     assert waiting is not None
     os.kill(waiting.pid, 9)
     ((descriptor, events),) = zygote._poll.poll(5)
     zygote._handle(descriptor, events)
-    assert zygote._spare is None
+    assert zygote._spares.pid is None
     assert zygote._patience_s is None
 
 
@@ -153,8 +157,56 @@ def test_no_process_waits_when_descriptors_are_used_up(zygote: Zygote, free: int
     os.close(lowest)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, hard))
     try:
-        zygote._prepare_spare()
+        zygote._spares.prepare()
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert zygote._spare is None
+    assert zygote._spares.pid is None
     assert _descriptors() == before
+
+
+#: A connection, the relay's own pipe, and a file for the order.
+_NEEDED_WITH_SPARE = 4
+
+
+@pytest.mark.parametrize("free", range(_NEEDED_WITH_SPARE))
+def test_who_asks_for_a_kernel_is_told_that_descriptors_are_used_up(zygote: Zygote, listener: socket.socket, free: int) -> None:
+    # verifies: KERN-05, SEC-03
+    zygote._preload = cast(Any, SimpleNamespace(stale=False))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as agent:
+        agent.connect(listener.getsockname())
+        agent.settimeout(5)
+        spec = json.dumps(dataclasses.asdict(_SPEC)).encode()
+        agent.sendall(frames.frame(frames.REQUEST, spec))
+        before = _descriptors()
+        zygote._spares.prepare()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, hard))
+        try:
+            zygote._accept()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert agent.recv(1024).endswith(frames.frame(frames.REFUSED, b"EMFILE"))
+        zygote._spares.drop()
+        assert _descriptors() == before
+
+
+def test_an_event_of_a_process_that_was_let_go_is_not_the_end_of_the_next_one(zygote: Zygote) -> None:
+    # verifies: KERN-05
+    agent, sock = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+        os._exit(0)
+    child = Child(sock, Ends())
+    child.began(pid, os.pidfd_open(pid), zygote._poll)
+    child.watch(zygote._poll)
+    zygote._keep(child)
+    zygote._on_event(child, child.pidfd, select.EPOLLIN)
+    ended_before = child.exited
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PIDFD, child.pidfd, os.WEXITED | os.WNOWAIT)
+    zygote._on_event(child, child.pidfd, select.EPOLLIN)
+    assert [ended_before, child.exited] == [False, True]
+    agent.close()

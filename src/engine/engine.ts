@@ -197,7 +197,7 @@ export interface SandboxEnding {
 export interface SandboxLog {
   /** The last lines. */
   tail(lines: number): string;
-  /** Resolves with the next output, or after `timeoutMs`. */
+  /** Resolves when there is more than there was at the last call, or after `timeoutMs`. */
   more(timeoutMs: number): Promise<void>;
   close(): void;
 }

@@ -14,8 +14,10 @@ export async function watchLog(container: Docker.Container): Promise<SandboxLog>
   const stream = await container.attach({ stream: true, stdout: true, stderr: true });
   const log = new LogTail();
   const more = new EventEmitter<{ data: [] }>();
+  let isNew = false;
   stream.on("data", (chunk: Buffer) => {
     log.add(chunk);
+    isNew = true;
     more.emit("data");
   });
   stream.on("error", () => undefined); // what has come is all there is
@@ -24,7 +26,8 @@ export async function watchLog(container: Docker.Container): Promise<SandboxLog>
     more: async (timeoutMs) => {
       const ended = new AbortController();
       const { signal } = ended;
-      await Promise.race([once(more, "data", { signal }), delay(timeoutMs, undefined, { signal })]);
+      if (!isNew) await Promise.race([once(more, "data", { signal }), delay(timeoutMs, undefined, { signal })]);
+      isNew = false;
       ended.abort();
     },
     close: () => (stream as NodeJS.ReadWriteStream & { destroy(): void }).destroy(),
