@@ -187,13 +187,12 @@ export class ExecutionContainer {
       const { token } = session;
       const entry = { token, containerId: id, session: session.id, dockerHost: engine.url };
       await saveRuntimeEntry(host, port, entry);
-      // Only an agent that is configured starts kernels.
-      const change = await held;
       const sandbox = { id, address, token, log, config: agentConfig(this.#options) };
       await agentAnswers(engine, sandbox, { timeoutMs: startTimeoutMs, signal });
       opening = Control.open({ ...address, token }, { timeoutMs: startTimeoutMs, signal: inTime });
-      const configured = configureAgent(engine, sandbox, { timeoutMs: startTimeoutMs, signal });
-      const [control, isOwn] = await Promise.all([opening, own !== undefined && isAgentAt(own, token), configured]);
+      // Only an agent that is configured starts kernels.
+      const configured = held.then(() => configureAgent(engine, sandbox, { timeoutMs: startTimeoutMs, signal }));
+      const [control, change, isOwn] = await Promise.all([opening, held, own !== undefined && isAgentAt(own, token), configured]);
       if (isOwn) await saveRuntimeEntry(host, port, { ...entry, direct: own });
       if (detached) watch.dismiss();
       const fileChannels = new FileChannels(await findAgent({ host, port, token }), DEFAULTS.connectTimeoutMs);
