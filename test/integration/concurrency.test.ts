@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { verifies } from "../requirements.ts";
 import { eventually, useContainer } from "./sandbox.ts";
@@ -43,23 +44,30 @@ describe("many clients of one container", () => {
   it("begin alike, whether a process has waited for them or was forked for them", async () => {
     verifies("KERN-01");
     await using watcher = await sandbox.connect();
-    await watcher.execute("import glob, os");
-    // The one of the zygote's children that is still root's.
-    const waiting = async (): Promise<string | null> => {
-      const code =
-        "[os.path.basename(p) for p in glob.glob('/proc/[0-9]*') if os.stat(p).st_uid == 0 and open(p + '/stat').read().split()[3] == zygote]";
-      return (await watcher.execute(code)).text;
-    };
-    await watcher.execute("zygote = open('/proc/self/stat').read().split()[3]");
-    await eventually(async () => /^\['\d+'\]$/.test((await waiting()) ?? ""));
-    const expected = (await waiting())?.slice(2, -2);
+    // What is root's, and leads a session of its own as kernels do.
+    const code = `
+import glob, os
+zygote = open("/proc/self/stat").read().split()[3]
+def waiting():
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        try: pid, _, _, parent, _, session = open(path).read().split()[:6]
+        except OSError: continue  # it has ended
+        if parent == zygote and session == pid and os.stat(os.path.dirname(path)).st_uid == 0: return pid`;
+    await watcher.execute(code);
+    const waiting = async (): Promise<string> => (await watcher.execute("print(waiting())")).text ?? "";
+    let expected = "";
+    await eventually(async () => {
+      expected = await waiting();
+      await delay(300); // within which the zygote warms up further, and makes another one
+      return /^\d+$/.test(expected) && expected === (await waiting());
+    });
     const clients = await Promise.all([sandbox.connect(), sandbox.connect()]);
-    const code =
+    const look =
       "import os, random, sys\n" +
       "shell = get_ipython()\n" +
       "names = sorted(set(globals()) - {'os', 'random', 'sys', 'shell'})\n" +
       "print(os.getpid(), [names, _, __, ___, Out, len(In), shell.execution_count, shell.displayhook._, os.nice(0), sys.argv])";
-    const answers = await Promise.all(clients.map(async (client) => (await client.execute(code)).text ?? ""));
+    const answers = await Promise.all(clients.map(async (client) => (await client.execute(look)).text ?? ""));
     const pids = answers.map((answer) => answer.split(" ", 1)[0]);
     const [first, second] = answers.map((answer) => answer.slice(answer.indexOf(" ")));
     expect(pids.filter((pid) => pid === expected)).toHaveLength(1);

@@ -29,9 +29,11 @@ export function children(): readonly string[] {
   return readFileSync(`/proc/self/task/${process.pid}/children`, "utf8").trim().split(" ").filter(Boolean);
 }
 
-// A kernel has the zygote's command, but is not root.
+// A kernel has the zygote's command, but is not root; the one that waits to be a kernel leads a session.
 const LOOK = `for p in /proc/[0-9]*; do
   [ "$(stat -c %u $p 2>/dev/null)" = 0 ] || continue
+  read -r pid name state parent group session rest < $p/stat 2>/dev/null || continue
+  [ "$pid" = "$session" ] && continue
   case "$(tr '\\0' ' ' < $p/cmdline 2>/dev/null)" in
     "$1"*) echo $(sed -n 's/^RssAnon:[^0-9]*\\([0-9]*\\).*/\\1/p' $p/status) $(ls $p/fd | wc -l);;
   esac
