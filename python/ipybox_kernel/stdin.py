@@ -11,6 +11,8 @@ from IPython.core.error import StdinNotImplementedError
 from .channel import Channel, current_execution
 from .inbox import Inbox, ThreadWaiter
 
+_ENDED = "the cell that asked has ended"
+
 
 class Stdin:
     """Asks the client for a line."""
@@ -40,7 +42,9 @@ class Stdin:
 
     def _ask(self, prompt: str, password: bool) -> str:
         execution = current_execution.get()
-        if not self.allowed or not self._channel.owned or execution != self._channel.running:
+        if self._channel.owned and execution != self._channel.running:
+            raise EOFError(_ENDED)
+        if not self.allowed or not self._channel.owned:
             raise StdinNotImplementedError(
                 "input() was called, but nobody answers: the program that runs this cell has given no onInput"
             )
@@ -50,7 +54,7 @@ class Stdin:
             self._inbox.add(waiter)
             try:
                 if execution != self._channel.running:
-                    raise EOFError("the cell that asked has ended")
+                    raise EOFError(_ENDED)
                 self._channel.message({"type": "input_request", "prompt": prompt, "password": password, "number": number})
                 reply = self._inbox.wait(waiter)
             finally:

@@ -134,11 +134,15 @@ describe("input() and getpass()", () => {
     expect((await client.execute("import asyncio\nprint(await asyncio.to_thread(input))")).text).toBe("thread");
   });
 
-  it("in a thread that outlives its cell raise EOFError", async () => {
+  it.each([
+    ["asks before it ends", ""],
+    ["asks after it has ended", "time.sleep(0.3)\n        "],
+  ])("in a thread that outlives its cell, and %s, raise EOFError", async (_, wait) => {
     verifies("OUT-04");
     await using client = await connect(() => new Promise(() => undefined));
     const code =
-      "import threading\nraised = []\ndef ask():\n    try: input()\n    except EOFError as error: raised.append(str(error))\n" +
+      `import threading, time\nraised = []\ndef ask():\n    try:\n        ${wait}input()\n` +
+      "    except EOFError as error: raised.append(str(error))\n" +
       "thread = threading.Thread(target=ask)\nthread.start()";
     await client.execute(code);
     expect((await client.execute("thread.join(5)\nraised")).text).toContain("has ended");
