@@ -115,14 +115,14 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def touch(self) -> None:
         """Runs a cell that leaves nothing behind but the pages of memory that any cell writes to."""
-        names, hook = dict(self.user_ns), dict(self.displayhook.__dict__)
+        touched = (self.user_ns, self.user_ns_hidden, self.displayhook.__dict__)
+        before = [dict(names) for names in touched]
         self.run_cell("1", store_history=False)
         self.user_ns["_oh"].clear()
         self.history_manager.forget_outputs()
-        self.user_ns.clear()
-        self.user_ns.update(names)
-        self.displayhook.__dict__.clear()
-        self.displayhook.__dict__.update(hook)
+        for names, kept in zip(touched, before, strict=True):
+            names.clear()
+            names.update(kept)
 
     def connect(self, channel: Channel) -> None:
         self.channel = self.displayhook.channel = self.display_pub.channel = channel

@@ -73,6 +73,10 @@ def waiting():
     expect(pids.filter((pid) => pid === expected)).toHaveLength(1);
     expect(first).toBe(second);
     expect(first).toContain("'', '', '', {}, 2, 2, ''");
+    for (const client of clients) {
+      await client.execute("11");
+      expect((await client.execute("_, get_ipython().user_ns_hidden.get('_')")).text).toBe("(11, 11)");
+    }
     await Promise.all(clients.map((client) => client.disconnect()));
   });
 });
