@@ -1,5 +1,6 @@
 """The zygote outlives what kernels and a full machine do to it."""
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -32,6 +33,19 @@ def listener(tmp_path: Path) -> Iterator[socket.socket]:
 
 def _descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
+
+
+@contextlib.contextmanager
+def _only(free: int) -> Iterator[None]:
+    """So many descriptors can be opened, and no more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 #: A connection, a control socket, two output pipes and the relay's own pipe.
@@ -152,14 +166,8 @@ def test_no_other_waits_where_one_was_ended(zygote: Zygote) -> None:
 def test_no_process_waits_when_descriptors_are_used_up(zygote: Zygote, free: int) -> None:
     # verifies: KERN-05, SEC-03
     before = _descriptors()
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest = os.dup(0)
-    os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, hard))
-    try:
+    with _only(free):
         zygote._spares.prepare()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert zygote._spares.pid is None
     assert _descriptors() == before
 
@@ -179,14 +187,8 @@ def test_who_asks_for_a_kernel_is_told_that_descriptors_are_used_up(zygote: Zygo
         agent.sendall(frames.frame(frames.REQUEST, spec))
         before = _descriptors()
         zygote._spares.prepare()
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        lowest = os.dup(0)
-        os.close(lowest)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, hard))
-        try:
+        with _only(free):
             zygote._accept()
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert agent.recv(1024).endswith(frames.frame(frames.REFUSED, b"EMFILE"))
         zygote._spares.drop()
         assert _descriptors() == before
