@@ -58,19 +58,13 @@ def test_a_connection_is_refused_when_descriptors_are_used_up(listener: socket.s
     unused = cast(Any, None)
     zygote = Zygote(listener, unused, unused, unused)
     zygote._children = {-1: cast(Any, SimpleNamespace(pid=1, exited=False))}
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as agent:
         agent.connect(listener.getsockname())
         agent.settimeout(5)
         agent.sendall(frames.frame(frames.REQUEST, b'{"fork_of": 1, "kernel_id": "x"}'))
         before = _descriptors()
-        lowest = os.dup(0)
-        os.close(lowest)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, hard))
-        try:
+        with _only(free):
             zygote._accept()
-        finally:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         assert agent.recv(1024) == frames.frame(frames.REFUSED, b"EMFILE")
         assert _descriptors() == before
 
