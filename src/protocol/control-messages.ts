@@ -12,7 +12,7 @@ const denied: z.ZodType<DeniedEvent> = z.object({
   count: z.int(),
 });
 
-/** What the owner reads. Not in `control.ts`: the agent does without zod, which takes a tenth of its start. */
+/** What the owner reads. Not in `control.ts`: the agent does without zod, which would make up almost half of it. */
 export const controlMessage: z.ZodType<ControlReply | ControlEvent> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ping_reply"), id }),
   z.object({ type: z.literal("error_reply"), id, message: z.string() }),
