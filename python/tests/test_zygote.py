@@ -39,13 +39,16 @@ def _descriptors() -> int:
 def _only(free: int) -> Iterator[None]:
     """So many descriptors can be opened, and no more."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    lowest = os.dup(0)
-    os.close(lowest)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest + free, hard))
+    listed = os.listdir("/proc/self/fd")  # and the descriptor that this took
+    used = {int(name) for name in listed if os.path.exists(f"/proc/self/fd/{name}")}
+    gaps = [os.dup(0) for number in range(max(used)) if number not in used]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(used) + 1 + free, hard))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for gap in gaps:
+            os.close(gap)
 
 
 #: A connection, a control socket, two output pipes and the relay's own pipe.
