@@ -224,6 +224,18 @@ describe("ipybox repl in a terminal", () => {
     expect(await terminal.containers()).toEqual([]);
   });
 
+  it("ends by a SIGINT that comes with the prompt", async () => {
+    verifies("CLI-01", "LIFE-02");
+    const kill = `process.stdout.write = new Proxy(process.stdout.write, {
+      apply(write, self, args) {
+        if (String(args[0]).includes("In [1]: ")) process.kill(process.pid, "SIGINT");
+        return Reflect.apply(write, self, args);
+      } });`;
+    const terminal = await startTerminal({ NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(kill)}` });
+    expect((await terminal.finished).status).toBe(130);
+    expect(await terminal.containers()).toEqual([]);
+  });
+
   it("removes the container when the terminal is closed", async () => {
     verifies("LIFE-02");
     const terminal = await startTerminal();

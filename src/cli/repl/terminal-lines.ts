@@ -26,8 +26,8 @@ export class TerminalLines implements LineSource {
   /** A paste brings several lines at once. */
   readonly #waiting: Line[] = [];
   #reader: Deferred<Line> | undefined;
-  /** Of `#reader`: all signals that Ctrl-C was before it was a key have come. */
-  #settledReader: Deferred<Line> | undefined;
+  /** The prompt of `#reader` is on the screen. */
+  #prompted: Deferred<Line> | undefined;
   readonly #screen = new Screen();
   #pasting = false;
   #asking = false;
@@ -99,7 +99,7 @@ export class TerminalLines implements LineSource {
   }
 
   get atPrompt(): boolean {
-    return this.#reader !== undefined && this.#reader === this.#settledReader;
+    return this.#reader !== undefined && this.#reader === this.#prompted;
   }
 
   #prompt(prompt: string): Promise<Line> {
@@ -107,19 +107,23 @@ export class TerminalLines implements LineSource {
     const reader = deferred<Line>();
     this.#reader = reader;
     process.stdin.setRawMode(true);
-    // What was raised before is told in the next turn of the event loop.
-    setImmediate(() => setImmediate(() => (this.#settledReader = reader)));
-    process.stdout.write(PASTE_MARKS_ON);
-    this.#readline.setPrompt(prompt);
-    this.#readline.prompt(true);
+    // A Ctrl-C from before it was a key is told in the next turn of the event loop. What comes once the prompt is seen is none.
+    setImmediate(() => setImmediate(() => this.#showPrompt(prompt, reader)));
     return reader.promise;
   }
 
+  #showPrompt(prompt: string, reader: Deferred<Line>): void {
+    if (this.#reader !== reader) return;
+    this.#prompted = reader;
+    process.stdout.write(PASTE_MARKS_ON);
+    this.#readline.setPrompt(prompt);
+    this.#readline.prompt(true);
+  }
+
   async aside(show: () => Promise<void>): Promise<void> {
-    const isTyping = this.#reader !== undefined;
-    if (isTyping) process.stdout.write("\r\u001b[J");
+    if (this.atPrompt) process.stdout.write("\r\u001b[J");
     await show();
-    if (isTyping && this.#reader !== undefined) this.#readline.prompt(true);
+    if (this.atPrompt) this.#readline.prompt(true);
   }
 
   close(): void {
