@@ -58,9 +58,11 @@ describe.concurrent("an owner that is killed", () => {
     verifies("LIFE-01");
     await using daemon = await faultyDaemon(SOCKET, /POST \/containers\/\w+\/attach/, "stall");
     await using owner = await OwnerProcess.start([], { DOCKER_HOST: daemon.dockerHost });
-    await eventually(async () => (await owner.containers()).length === 1);
-    const [id = ""] = await owner.containers();
-    expect((await inspect(id))?.State.Status).toBe("created");
+    // The daemon lists a container a moment before it finds it by its id.
+    await eventually(async () => {
+      const [id] = await owner.containers();
+      return id !== undefined && (await inspect(id))?.State.Status === "created";
+    });
     await owner.end("SIGKILL");
     await eventually(async () => (await owner.remains()).length === 0, GONE_MS);
   });
