@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import gc
 import os
 import pdb
 import site
@@ -26,6 +25,7 @@ from traitlets import Any as AnyTrait
 from traitlets import Instance, Type, default, validate
 from traitlets.config import Config
 
+from . import immortal
 from .cell_loop import CellLoop, NamedRunner
 from .channel import Channel
 from .commands import run_command
@@ -92,7 +92,7 @@ class ZMQInteractiveShell(InteractiveShell):
         shell = cls.instance(config=config, ipython_dir=IPYTHON_DIR)
         shell._cell_loop.install()
         shell.extension_manager.load_extension("storemagic")
-        gc.freeze()  # IPython collects garbage when it forgets what cells gave: now it has nothing to look through
+        immortal.keep()  # IPython collects garbage when it forgets what cells gave: now it has nothing to look through
         shell.rehearse("1 + 1", "print('warm')")
         return shell
 

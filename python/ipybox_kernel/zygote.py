@@ -17,7 +17,7 @@ import sys
 import traceback
 from typing import TYPE_CHECKING
 
-from . import frames
+from . import frames, immortal
 from .child import Child
 from .ends import Ends, has_ended
 from .files.process import FileWorker, run_file_worker
@@ -53,7 +53,7 @@ def main(plain: bool) -> None:
     kernel = Kernel.warm()
     preload = Preload([] if plain else _preloads(), _VENV_PACKAGES)
     listener = _listen(PLAIN_SOCKET_PATH if plain else SOCKET_PATH)
-    gc.freeze()
+    immortal.keep()
     gc.enable()
     Zygote(listener, kernel, preload, watch).serve()
 
@@ -124,7 +124,7 @@ class Zygote:
             self._is_warm = True
             self._kernel.warm_further()
             gc.collect()
-            gc.freeze()
+            immortal.keep()
             self._spares.drop()  # it is not as warm
         self._spares.prepare()
 

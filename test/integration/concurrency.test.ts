@@ -41,6 +41,22 @@ describe("many clients of one container", () => {
     await Promise.all(clients.map((client) => client.disconnect()));
   });
 
+  it("share with each other what they do not change: at most 4 MB are a kernel's own after small cells", async () => {
+    verifies("KERN-01");
+    const cells = ["x = 1", "print(x)", "def f(n): return [i * i for i in range(n)]", "sum(f(100))", "import json; json.dumps(f(3))"];
+    const own = "sum(int(line.split()[1]) for line in open('/proc/self/smaps_rollup') if line.startswith('Private')) / 1024";
+    const ownOfFresh = async (): Promise<number> => {
+      await using client = await sandbox.connect();
+      for (const cell of cells) await client.execute(cell);
+      return Number((await client.execute(own)).text);
+    };
+    // Those that came before the zygote had time to warm up have more.
+    await eventually(async () => {
+      await delay(500);
+      return (await ownOfFresh()) <= 4;
+    });
+  });
+
   it("begin alike, whether a process has waited for them or was forked for them", async () => {
     verifies("KERN-01");
     await using watcher = await sandbox.connect();

@@ -88,6 +88,11 @@ export const results: Topic = {
       code: "sorted(name for name in get_ipython().user_ns_hidden if not name.startswith('_'))",
     },
     { name: "names that start with an underscore", code: "sorted(name for name in globals() if name.startswith('__'))" },
+    {
+      name: "how often an object is counted",
+      code: "import json, sys\nown = object()\nsys.getrefcount(own), sys.getrefcount(json) == sys.getrefcount(None)",
+      difference: { reason: "kept-objects", ours: "text/plain: (2, True)" },
+    },
     { name: "_dh", code: "import os\nlen(_dh), str(_dh[0]) == '/app'" },
   ],
 };
