@@ -1,7 +1,6 @@
 """A live kernel forks itself between two cells: the new one has all state, and its own way to the agent.
 
-The zygote stays parent and supervisor of every kernel, so the fork is done twice: the process in the
-middle ends at once, and its child falls to the zygote (a child subreaper).
+The zygote stays parent and supervisor of every kernel: the new one falls to it (`orphan.py`).
 """
 
 import array
@@ -12,9 +11,8 @@ import select
 import socket
 import struct
 import traceback
-import warnings
-from time import monotonic, sleep
 
+from .orphan import fork_orphan
 from .privileges import leave_siblings
 from .spawn import Descriptors, place_ends, place_socket
 
@@ -40,18 +38,14 @@ def fork_kernel(control: socket.socket, wanted: set[str]) -> Descriptors | None:
     """
     kernel_id, descriptors = _next_order(control, wanted)
     gc.freeze()  # else the first collection of either would copy every page with an object
+    is_new = False
     try:
-        middle = _fork()
-        if middle == 0:
-            middle = os.getpid()
-            if _fork_again():
-                return _become_fork(kernel_id, middle, *descriptors)
-            os._exit(0)
-        gc.unfreeze()
-        _wait(middle)
+        is_new = fork_orphan()
+        return _become_fork(kernel_id, *descriptors) if is_new else None
     finally:
+        if not is_new:
+            gc.unfreeze()
         _close(descriptors)
-    return None
 
 
 def _next_order(control: socket.socket, wanted: set[str]) -> tuple[str, list[int]]:
@@ -81,34 +75,10 @@ def _close(descriptors: list[int]) -> None:
         os.close(descriptor)
 
 
-def _fork() -> int:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # threads of cells stay behind
-        return os.fork()
-
-
-def _fork_again() -> bool:
-    """In the process in the middle: whether this is now the new kernel."""
-    try:
-        return _fork() == 0
-    except OSError as error:
-        os._exit(error.errno or 1)
-
-
-def _wait(middle: int) -> None:
-    try:
-        _, status = os.waitpid(middle, 0)
-    except ChildProcessError:
-        return  # a cell's own thread or handler has waited for it
-    if code := os.waitstatus_to_exitcode(status):
-        raise OSError(code, os.strerror(code))
-
-
-def _become_fork(kernel_id: str, middle: int, control_fd: int, stdout: int, stderr: int) -> Descriptors:
+def _become_fork(kernel_id: str, control_fd: int, stdout: int, stderr: int) -> Descriptors:
     try:
         os.setsid()
         control = socket.socket(fileno=os.dup(control_fd))
-        _await_adoption(middle)
         # The zygote hands out the way to the agent only to the process that it can supervise.
         credentials = struct.pack("3i", os.getpid(), os.getuid(), os.getgid())
         control.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)])
@@ -120,15 +90,6 @@ def _become_fork(kernel_id: str, middle: int, control_fd: int, stdout: int, stde
     except BaseException:
         os.write(2, traceback.format_exc().encode("utf-8", "replace")[-4000:])
         os._exit(1)
-
-
-def _await_adoption(middle: int) -> None:
-    """The zygote takes only its own children: the process in the middle must have ended."""
-    deadline = monotonic() + _DEADLINE_MS / 1000
-    while os.getppid() == middle:
-        if monotonic() > deadline:
-            raise TimeoutError(f"process {middle} did not end within {_DEADLINE_MS} ms")
-        sleep(0.0002)
 
 
 def _await(control: socket.socket) -> None:

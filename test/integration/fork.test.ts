@@ -158,9 +158,9 @@ describe("forks", () => {
 
 describe("a fork of several that fails", () => {
   const failAfter = (forks: number): string =>
-    `import sys, errno\nforking = sys.modules['ipybox_kernel.forking']\nreal, left = forking._fork, ${forks} + 1\n` +
+    `import sys, errno\nforking = sys.modules['ipybox_kernel.forking']\nreal, left = forking.fork_orphan, ${forks}\n` +
     "def limited():\n    global left\n    left -= 1\n    if left < 0: raise OSError(errno.EAGAIN, 'full')\n    return real()\n" +
-    "forking._fork = limited";
+    "forking.fork_orphan = limited";
 
   it.each([0, 1, 2])("after %d ends those that there are, and leaves nothing in the way of later ones", async (forks) => {
     verifies("KERN-03", "KERN-04");
@@ -172,7 +172,7 @@ describe("a fork of several that fails", () => {
     const before = await kernels();
     expect((await rejection(parent.fork({ count: 3 }), IpyboxError)).code).toBe("kernel_start_failed");
     await eventually(async () => (await kernels()) === before);
-    await parent.execute("forking._fork = real");
+    await parent.execute("forking.fork_orphan = real");
     for (let round = 0; round < 2; round += 1) {
       await using fork = await parent.fork();
       expect((await fork.execute("x")).text).toBe("'kept'");
