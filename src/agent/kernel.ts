@@ -6,6 +6,7 @@ import { countOomKills, describeExit, type FullDisk } from "./exit.ts";
 import type { KernelProcess, KernelProcessEvents } from "./kernel-process.ts";
 import type { ExitStatus } from "./kernel-socket.ts";
 import { readMemoryState } from "./memory.ts";
+import { mergeStreams } from "./merge.ts";
 import { Output } from "./output.ts";
 import { ProcessSlot } from "./process-slot.ts";
 import type { ReplayBudget } from "./replay-budget.ts";
@@ -75,7 +76,7 @@ export class Kernel {
   /** Has a process started unless one runs; rejects when that fails. */
   async start(startProcess: StartProcess = this.#startProcess): Promise<void> {
     const events: KernelProcessEvents = {
-      onFrames: (block) => this.#onFrames(block),
+      onFrames: (block) => this.#onFrames(mergeStreams(block)),
       onBegun: (execution) => this.#escalation.onBegun(execution),
       onExit: (status, killed) => void this.#onExit(status, killed),
     };

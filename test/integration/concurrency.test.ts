@@ -43,7 +43,13 @@ describe("many clients of one container", () => {
 
   it("share with each other what they do not change: at most 4 MB are a kernel's own after small cells", async () => {
     verifies("KERN-01");
-    const cells = ["x = 1", "print(x)", "def f(n): return [i * i for i in range(n)]", "sum(f(100))", "import json; json.dumps(f(3))"];
+    const cells = [
+      "x = 1",
+      "print(x)",
+      "def f(n): return [i * i for i in range(n)]",
+      "sum(f(100))",
+      "import json; json.dumps(f(3))",
+    ];
     const own = "sum(int(line.split()[1]) for line in open('/proc/self/smaps_rollup') if line.startswith('Private')) / 1024";
     const ownOfFresh = async (): Promise<number> => {
       await using client = await sandbox.connect();
