@@ -139,6 +139,12 @@ class ZMQInteractiveShell(InteractiveShell):
             self.error = None
         return result
 
+    def should_run_async(self, raw_cell: str, *, transformed_cell: str | None = None, **options: Any) -> bool:
+        """IPython compiles a cell to find out. None without these words can have to: for that, they can't be written otherwise."""
+        if transformed_cell is not None and "await" not in transformed_cell and "async" not in transformed_cell:
+            return False
+        return super().should_run_async(raw_cell, transformed_cell=transformed_cell, **options)
+
     def _ended_with_shown_error(self, result: ExecutionResult) -> bool:
         """An error may be shown by code that goes on: by ``%tb``, by ``%run``, by a display."""
         raised = result.error_before_exec or result.error_in_exec
