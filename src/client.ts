@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { setTimeout as delay } from "node:timers/promises";
 import { assertModuleNames, assertName, assertSequence, assertString, executionNumber } from "./client-arguments.ts";
 import { ClientConnection } from "./client-connection.ts";
 import {
@@ -17,9 +16,9 @@ import {
   type SubmitOptions,
   type VariableOptions,
 } from "./client-options.ts";
-import { IpyboxError } from "./errors.ts";
 import { Execution } from "./execution.ts";
 import type { Files } from "./files/files.ts";
+import { forkKernel } from "./forks.ts";
 import type { HostFunction } from "./host/host-function.ts";
 import { HostSide } from "./host-side.ts";
 import {
@@ -45,12 +44,6 @@ import { replayExecution } from "./replay.ts";
 import type { ExecutionResult } from "./result.ts";
 import type { Session } from "./session.ts";
 import { decodeValue, encodeValue, type SettableValue, type Value } from "./variables.ts";
-
-/** How it fails to join a fork that is still to be made. */
-const NOT_YET: readonly string[] = ["kernel_not_found", "connect_failed", "kernel_start_failed"];
-
-/** A fork that could not be joined is tried again after so long. */
-const JOIN_AGAIN_MS = 50;
 
 /** What a client tells by itself. */
 export interface ClientEvents {
@@ -217,22 +210,11 @@ export class ExecutionClient {
   fork(options: ForkOptions & { readonly count: number }): Promise<ExecutionClient[]>;
   async fork(options: ForkOptions = {}): Promise<ExecutionClient | ExecutionClient[]> {
     const { count, ...rest } = parseForkOptions(options);
-    const kernels = Array.from({ length: count ?? 1 }, () => randomUUID());
     const { session } = this.#connection.require("fork");
-    const asked = Question.ask(session, { type: "fork_request", execution: session.number(), kernels }, rest).then((reply) => {
-      const { status, evalue = "" } = expectReply(reply, "fork_reply");
-      if (status === "error") throw new IpyboxError("kernel_start_failed", `The kernel can't be forked: ${evalue}.`);
-    });
-    const failing = new AbortController();
-    asked.catch((error: unknown) => failing.abort(error));
-    const joining = kernels.map((kernelId) => this.#joinFork(kernelId, asked, failing.signal));
-    const outcomes = await Promise.allSettled([asked, ...joining]);
-    const clients = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" && outcome.value ? [outcome.value] : []));
-    const failed = outcomes.find((outcome) => outcome.status === "rejected");
-    if (failed !== undefined) {
-      await Promise.all(clients.map((client) => client.disconnect()));
-      throw failed.reason;
-    }
+    const { connectTimeoutMs = DEFAULTS.connectTimeoutMs } = this.#options;
+    const isConnected = (): boolean => this.#connection.current !== undefined;
+    const join = (kernelId: string, signal: AbortSignal): Promise<ExecutionClient> => this.#joinFork(kernelId, signal);
+    const clients = await forkKernel({ session, isConnected, connectTimeoutMs, join }, count ?? 1, rest);
     return count === undefined ? (clients[0] as ExecutionClient) : clients;
   }
 
@@ -404,30 +386,10 @@ export class ExecutionClient {
     }
   }
 
-  /** Connects to a fork, at once if it is just being made, and after it is by `asked` otherwise. */
-  async #joinFork(kernelId: string, asked: Promise<void>, signal: AbortSignal): Promise<ExecutionClient> {
-    const options = { ...this.#options, signal };
-    const client = new ExecutionClient(options, this.#host);
-    try {
-      await client.#open(kernelId, undefined, true);
-      return client;
-    } catch (error) {
-      if (!(error instanceof IpyboxError && NOT_YET.includes(error.code))) throw error;
-      await asked;
-    }
-    const startedAt = performance.now();
-    // Without it the fork would be lost: nobody else knows of it.
-    for (;;) {
-      try {
-        await client.#open(kernelId, undefined, true);
-        return client;
-      } catch (error) {
-        const failed = error instanceof IpyboxError && error.code === "connect_failed";
-        const late = performance.now() - startedAt > (options.connectTimeoutMs ?? DEFAULTS.connectTimeoutMs);
-        if (!failed || late || this.#connection.current === undefined) throw error;
-        await delay(JOIN_AGAIN_MS);
-      }
-    }
+  async #joinFork(kernelId: string, signal: AbortSignal): Promise<ExecutionClient> {
+    const client = new ExecutionClient({ ...this.#options, signal }, this.#host);
+    await client.#open(kernelId, undefined, true);
+    return client;
   }
 
   /** A client with a kernel of its own in the same container. */

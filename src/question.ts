@@ -145,6 +145,6 @@ function isReply(message: { readonly type: string }): message is Reply {
 }
 
 /** Questions print nothing that anybody would miss. */
-function noResult(): ExecutionResult {
+export function noResult(): ExecutionResult {
   return new ExecutionResult(new OutputCollector(0), { executionCount: null, freshKernel: false, lostBytes: 0 });
 }

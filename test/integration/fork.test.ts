@@ -156,6 +156,37 @@ describe("forks", () => {
   });
 });
 
+describe("a fork that takes too long", () => {
+  const SLOW = "import os, time\nos.register_at_fork(after_in_child=lambda: time.sleep(3))";
+
+  it.each([
+    { what: "its time limit", options: () => ({ timeoutMs: 300 }), name: "ExecutionTimeoutError" },
+    { what: "a signal", options: () => ({ signal: AbortSignal.timeout(300) }), name: "TimeoutError" },
+  ])("is given up after $what, and goes when it is there; its parent goes on", async ({ options, name }) => {
+    verifies("KERN-03", "TIME-01");
+    await using watcher = await sandbox.connect();
+    const kernels = async (): Promise<string | null> =>
+      (await watcher.execute("!grep -lzs ^IPYBOX_KERNEL_ID= /proc/[0-9]*/environ | wc -l")).text;
+    await using parent = await sandbox.connect();
+    await parent.execute(SLOW);
+    const before = await kernels();
+    const startedAt = performance.now();
+    expect(await rejection(parent.fork(options()), Error)).toMatchObject({ name });
+    // The fork takes 3 s.
+    expect(performance.now() - startedAt).toBeLessThan(2_500);
+    expect((await parent.execute("'goes on'")).text).toBe("'goes on'");
+    await eventually(async () => (await kernels()) === before);
+  });
+
+  it("is waited for without a limit", async () => {
+    verifies("KERN-03", "TIME-01");
+    await using parent = await sandbox.connect();
+    await parent.execute(`x = 1\n${SLOW}`);
+    await using fork = await parent.fork({ timeoutMs: null });
+    expect((await fork.execute("x")).text).toBe("1");
+  });
+});
+
 describe("a fork of several that fails", () => {
   const failAfter = (forks: number): string =>
     `import sys, errno\nforking = sys.modules['ipybox_kernel.forking']\nreal, left = forking.fork_orphan, ${forks}\n` +
