@@ -16,8 +16,9 @@ _COUNT_BYTES = 4
 def keep() -> None:
     """Keeps all objects that are there for good: nobody counts them, and no collection looks at them.
 
-    Calls that are under way go on as ever: the collector knows a frame only when its call is over. Of those that the collector does not know (strings, numbers, code) most stay as they are: there are many, and it would take
-    longer than what they are worth (measured: 26 ms more at each start, for 0.5 of 5 MB a kernel).
+    Calls that are under way go on as ever: the collector knows a frame only when its call is over. Of what the collector does
+    not know (strings, numbers, code) most stays as it is: there is much, and it would take longer than it is worth (measured:
+    26 ms more at each start, for 0.5 of 5 MB a kernel).
     """
     if _can_be_immortal():
         objects = gc.get_objects()

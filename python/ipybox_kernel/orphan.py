@@ -123,7 +123,8 @@ def _by_two_forks() -> int:
 def _begin(parent: int) -> None:
     """In the new process: what fails here must not go on as the old one."""
     try:
-        _register_rseq()
+        if _code is not None:
+            _register_rseq()
         _await_adoption(parent)
     except BaseException:
         os.write(2, traceback.format_exc().encode("utf-8", "replace")[-4000:])
