@@ -1,7 +1,8 @@
 """What the zygote has made is there for good: its reference counts stand still, so that kernels which use it copy no pages.
 
 A kernel shares its memory with the zygote until it writes, and to use an object is to count: without this, calling a function
-copies the page that it lies on. CPython never changes a count like that of ``None`` (PEP 683), also where it is given to others.
+copies the page that it lies on. CPython 3.12 and 3.13 never change a count like that of ``None`` (PEP 683), also where it is given
+to others.
 """
 
 import ctypes
@@ -11,6 +12,8 @@ import sys
 #: As far as user space goes on x86-64 and arm64.
 _ADDRESSES = 2**48
 _COUNT_BYTES = 4
+#: The count of what is there for good, ``_Py_IMMORTAL_REFCNT``.
+_IMMORTAL = 2**32 - 1
 
 
 def keep() -> None:
@@ -22,9 +25,9 @@ def keep() -> None:
     """
     if _can_be_immortal():
         objects = gc.get_objects()
-        counts, immortal = _counts(), sys.getrefcount(None) & 0xFFFF_FFFF
+        counts = _counts()
         for known in objects:
-            counts[id(known) // _COUNT_BYTES] = immortal
+            counts[id(known) // _COUNT_BYTES] = _IMMORTAL
     gc.freeze()
 
 
@@ -34,7 +37,10 @@ def _counts() -> memoryview:
 
 
 def _can_be_immortal() -> bool:
-    """Whether this Python leaves such counts alone: CPython 3.12 or newer, with its lock, on a little-endian machine of 64 bits."""
-    if sys.implementation.name != "cpython" or sys.version_info < (3, 12) or "t" in sys.abiflags:
+    """Whether this Python leaves such counts alone: as it is CPython 3.12 or 3.13, has its lock, on a little-endian machine of 64 bits.
+
+    A newer one looks at more than the count.
+    """
+    if sys.implementation.name != "cpython" or not (3, 12) <= sys.version_info < (3, 14) or "t" in sys.abiflags:
         return False
-    return sys.byteorder == "little" and sys.maxsize > 2**32
+    return sys.byteorder == "little" and sys.maxsize > 2**32 and sys.getrefcount(None) == _IMMORTAL

@@ -3,9 +3,13 @@
 For that there is a process in the middle, which forks the new one and ends at once. A process of its own would cost as much as
 the new one: tables of all pages to be copied, and dropped again. So where it can, it borrows the memory of its maker, who sleeps
 meanwhile (vfork), and does in there nothing but fork. Python can't return from vfork, so these steps are machine code.
+
+What a C library does around a fork (`pthread_atfork`) is done in the middle, too: a thread that it starts afterwards for the parent would
+end with that process. So a kernel with more than one thread takes the long way.
 """
 
 import ctypes
+import errno
 import mmap
 import os
 import sys
@@ -72,6 +76,9 @@ _FUNCTIONS = (
     ctypes.pythonapi.PyOS_AfterFork_Parent,
 )
 
+#: Who may not do it that way can try the other one.
+_REFUSED = (errno.EPERM, errno.EACCES, errno.ENOSYS)
+
 #: Linux's numbers for x86-64.
 _SYS_RSEQ = 334
 _RSEQ_BYTES = 32
@@ -81,7 +88,7 @@ _RSEQ_SIGNATURE = 0x53053053
 def fork_orphan() -> bool:
     """Whether this is the new process. Raises OSError where there can be none."""
     parent = os.getppid()
-    middle = _by_code() if _code is not None else _by_two_forks()
+    middle = _by_code() if _code is not None and _has_one_thread() else _by_two_forks()
     if middle == 0:
         _begin(parent)
         return True
@@ -99,9 +106,16 @@ def _by_code() -> int:
     assert _code is not None
     sys.audit("os.fork")
     middle = _code(_table)
+    if -middle in _REFUSED:
+        return _by_two_forks()
     if middle < 0:
         raise OSError(-middle, os.strerror(-middle))
     return middle
+
+
+def _has_one_thread() -> bool:
+    """Those of C libraries count, too."""
+    return len(os.listdir("/proc/self/task")) == 1
 
 
 def _by_two_forks() -> int:

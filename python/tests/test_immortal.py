@@ -80,9 +80,12 @@ def test_a_call_that_is_under_way_lets_go_of_its_variables() -> None:
     _in_a_fork(check)
 
 
-def test_a_python_that_counts_all_keeps_them_from_the_collector_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("version", [(3, 11, 2), (3, 14, 0)])
+def test_in_another_python_they_are_counted_on_and_only_kept_from_the_collector(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, int, int]
+) -> None:
     # verifies: KERN-02
-    monkeypatch.setattr(sys, "version_info", (3, 11, 2))
+    monkeypatch.setattr(sys, "version_info", version)
 
     def check() -> None:
         thing = Thing()

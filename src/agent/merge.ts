@@ -5,7 +5,7 @@ const MIN_BYTES = 8 * 1024;
 
 /**
  * Puts neighbouring texts of a stream into one frame, in place: a frame costs agent and client as much as thousands of bytes.
- * Takes a block of whole frames that have no sequence yet, and gives the part of it that is still used.
+ * Takes a block of whole frames that have no sequence yet. What it gives holds no more memory than its own bytes.
  */
 export function mergeStreams(block: Buffer): Buffer {
   if (block.length < MIN_BYTES) return block;
@@ -24,7 +24,7 @@ export function mergeStreams(block: Buffer): Buffer {
     }
     offset = next;
   }
-  return block.subarray(0, end);
+  return end === block.length ? block : Buffer.from(block.subarray(0, end));
 }
 
 function frameEnd(block: Buffer, offset: number): number {

@@ -28,6 +28,9 @@ export class TerminalLines implements LineSource {
   #reader: Deferred<Line> | undefined;
   /** The prompt of `#reader` is on the screen. */
   #prompted: Deferred<Line> | undefined;
+  #isAside = false;
+  /** Shows the prompt that was due while something else was shown. */
+  #due: (() => void) | undefined;
   readonly #screen = new Screen();
   #pasting = false;
   #asking = false;
@@ -114,6 +117,10 @@ export class TerminalLines implements LineSource {
 
   #showPrompt(prompt: string, reader: Deferred<Line>): void {
     if (this.#reader !== reader) return;
+    if (this.#isAside) {
+      this.#due = () => this.#showPrompt(prompt, reader);
+      return;
+    }
     this.#prompted = reader;
     process.stdout.write(PASTE_MARKS_ON);
     this.#readline.setPrompt(prompt);
@@ -122,8 +129,15 @@ export class TerminalLines implements LineSource {
 
   async aside(show: () => Promise<void>): Promise<void> {
     if (this.atPrompt) process.stdout.write("\r\u001b[J");
-    await show();
-    if (this.atPrompt) this.#readline.prompt(true);
+    this.#isAside = true;
+    try {
+      await show();
+    } finally {
+      this.#isAside = false;
+      if (this.atPrompt) this.#readline.prompt(true);
+      this.#due?.();
+      this.#due = undefined;
+    }
   }
 
   close(): void {
