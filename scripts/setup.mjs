@@ -64,7 +64,9 @@ async function ensureDaemon() {
 
 async function startDaemon(DockerEngine) {
   const log = openSync(DAEMON_LOG, "a");
-  const child = spawn("dockerd", ["--host", `unix://${SOCKET}`], { detached: true, stdio: ["ignore", log, log] });
+  // As many descriptors as its own package gives it, where that may be had: it needs one for each level of a tree that it removes.
+  const start = 'ulimit -n 1048576 2> /dev/null; exec dockerd --host "$1"';
+  const child = spawn("/bin/sh", ["-c", start, "sh", `unix://${SOCKET}`], { detached: true, stdio: ["ignore", log, log] });
   let ended;
   child.on("error", (error) => (ended = error.message));
   child.on("exit", (status) => (ended = `it ended with status ${status}`));
