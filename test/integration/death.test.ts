@@ -9,7 +9,7 @@ import {
 } from "ipybox";
 import { DockerEngine } from "../../src/engine/docker/docker-engine.ts";
 import { verifies } from "../requirements.ts";
-import { eventually, rejection, useContainer } from "./sandbox.ts";
+import { eventually, rejection, settled, useContainer } from "./sandbox.ts";
 
 const MIB = 1024 * 1024;
 const sandbox = useContainer({ memoryBytes: 512 * MIB });
@@ -103,7 +103,7 @@ describe("a process that does not get ready in time", () => {
       "import os, site\npath = os.path.join(site.getsitepackages()[0], 'slow.pth')\n_ = open(path, 'w').write('import time; time.sleep(1000)\\n')",
     );
     const count = async (): Promise<number> => Number((await client.execute("!ls /proc | grep -c '^[0-9]'")).text);
-    const before = await count();
+    const before = await settled(count);
     const { port, token } = sandbox.container;
     const late = await rejection(ExecutionClient.connect({ port, token, connectTimeoutMs: 20_000 }), IpyboxError);
     expect(late.code).toBe("kernel_start_failed");

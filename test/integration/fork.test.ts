@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { ExecutionClient, ExecutionError, IpyboxError, KernelDiedError } from "ipybox";
 import { verifies } from "../requirements.ts";
-import { eventually, rejection, useContainer } from "./sandbox.ts";
+import { eventually, rejection, settled, useContainer } from "./sandbox.ts";
 
 const sandbox = useContainer();
 
@@ -134,7 +134,7 @@ describe("forks", () => {
         ).text,
       );
     await watcher.execute("import os");
-    const before = await count();
+    const before = await settled(count);
     const parent = await sandbox.connect();
     const forks = await parent.fork({ count: 6 });
     expect(await count()).toBe(before + 7);
@@ -169,7 +169,7 @@ describe("a fork that takes too long", () => {
       (await watcher.execute("!grep -lzs ^IPYBOX_KERNEL_ID= /proc/[0-9]*/environ | wc -l")).text;
     await using parent = await sandbox.connect();
     await parent.execute(SLOW);
-    const before = await kernels();
+    const before = await settled(kernels);
     const startedAt = performance.now();
     expect(await rejection(parent.fork(options()), Error)).toMatchObject({ name });
     // The fork takes 3 s.
@@ -200,7 +200,7 @@ describe("a fork of several that fails", () => {
       (await watcher.execute("!grep -lzs ^IPYBOX_KERNEL_ID= /proc/[0-9]*/environ | wc -l; ls /proc | grep -c '^[0-9]'")).text;
     await using parent = await sandbox.connect();
     await parent.execute(`x = 'kept'\n${failAfter(forks)}`);
-    const before = await kernels();
+    const before = await settled(kernels);
     expect((await rejection(parent.fork({ count: 3 }), IpyboxError)).code).toBe("kernel_start_failed");
     await eventually(async () => (await kernels()) === before);
     await parent.execute("forking.fork_orphan = real");

@@ -40,6 +40,18 @@ export async function eventually(condition: () => boolean | Promise<boolean>, ti
   }
 }
 
+/** A reading that has not changed for a moment: what was there before has gone, what is to come is there. */
+export async function settled<T>(read: () => Promise<T>): Promise<T> {
+  let last = await read();
+  await eventually(async () => {
+    const before = last;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    last = await read();
+    return last === before;
+  });
+  return last;
+}
+
 /** What a promise rejects with; fails when it doesn't. */
 export async function rejection<T extends Error>(
   promise: Promise<unknown>,
