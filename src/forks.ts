@@ -111,6 +111,7 @@ class Limit {
       this.#end(new ExecutionTimeoutError(this.#timeoutMs ?? 0, noResult(), false));
     });
     watch.run();
+    if (this.#signal?.aborted === true) abort();
     this.#signal?.addEventListener("abort", abort, { once: true });
     try {
       return await Promise.race([promise, this.#over.promise]);
