@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from jupyter_client.manager import KernelManager
 
 CELL_TIMEOUT_S = 20
-#: Kernels at a time.
-PARALLEL = 2
+#: Kernels at a time. Most of the time is spent waiting for what may come late.
+PARALLEL = 3
 #: Output at the level of file descriptors is read by a thread of ipykernel's, which may lag behind.
-QUIET_S = 0.02
+QUIET_S = 0.1
 #: ipykernel sends what a thread has printed after at most 0.2 s.
 LAST_QUIET_S = 0.4
 

@@ -149,6 +149,23 @@ describe("the bound of the disk", () => {
     expect(await inspect(id)).toBeUndefined();
   }, 120_000);
 
+  it("deletes directories that are nested deeper than the daemon may open, also where nothing has cut them", async () => {
+    verifies("SEC-03", "LIFE-04");
+    const before = await ownContainers();
+    const container = await ExecutionContainer.create();
+    await using client = await clientOf(container);
+    // Files without rights, links and names that are taken are no obstacle.
+    const code =
+      "import os\nos.chdir('/home/ipybox')\nos.mkdir('0'); os.symlink('/', '1'); os.mkdir('d', 0o700); os.chmod('0', 0)\n" +
+      "os.chdir('d')\nfor i in range(30_000):\n    os.mkdir('d'); os.chdir('d')\n" +
+      "open('file', 'w').close(); os.chmod('file', 0); os.mkdir('empty', 0); os.chmod('.', 0o500)";
+    await client.execute(code, { timeoutMs: 50_000 });
+    const { id } = container;
+    await container.kill();
+    expect(await inspect(id)).toBeUndefined();
+    expect(await ownContainers()).toEqual(before);
+  }, 180_000);
+
   it("ends a process that was set apart from its kernel, and leaves the kernel", async () => {
     verifies("SEC-03");
     await using client = await sandbox.connect();

@@ -95,6 +95,30 @@ test("the API version is settled with the daemon: its own if older, else the new
   }
 });
 
+test.each([
+  [{ State: { Running: false }, Config: {}, GraphDriver: null }, /does not say where they are/],
+  [{ State: { Running: true }, Config: {}, GraphDriver: { Data: { UpperDir: "/layer" } } }, /still runs/],
+])("files that are nested too deep for the daemon to remove, which can't be deleted either: %j", async (container, reason) => {
+  verifies("LIFE-04", "CONT-10");
+  const removal = `unlinkat ${"/d".repeat(100_000)}: too many open files`;
+  await using daemon = await fakeDaemon(({ method }, response) => {
+    const isRemoval = method === "DELETE";
+    response.writeHead(isRemoval ? 500 : 200, { "content-type": "application/json" });
+    response.end(JSON.stringify(isRemoval ? { message: removal } : container));
+  });
+  const error = await rejection(new DockerEngine(daemon.dockerHost).remove("0123456789abcdef"), Error);
+  expect(error.message).toMatch(reason);
+});
+
+test("what a daemon says is told in its beginning and its end when it is long", async () => {
+  verifies("CONT-10");
+  const message = `unlinkat ${"/d".repeat(100_000)}: no space left`;
+  await using daemon = await fakeDaemon((_, response) => response.writeHead(500).end(JSON.stringify({ message })));
+  const error = await rejection(new DockerEngine(daemon.dockerHost).remove("0123456789abcdef"), Error);
+  expect(error.message).toMatch(/^Container 0123456789ab can't be removed: unlinkat (\/d)+\/? … .*: no space left$/);
+  expect(error.message.length).toBeLessThan(5_000);
+});
+
 async function greet(options: { dockerHost?: string } = {}): Promise<string | null> {
   await using container = await ExecutionContainer.create(options);
   await using client = await ExecutionClient.connect({ host: container.host, port: container.port });

@@ -35,13 +35,13 @@ const LOOK = `for p in /proc/[0-9]*; do
   read -r pid name state parent group session rest < $p/stat 2>/dev/null || continue
   [ "$pid" = "$session" ] && continue
   case "$(tr '\\0' ' ' < $p/cmdline 2>/dev/null)" in
-    "$1"*) echo $(sed -n 's/^RssAnon:[^0-9]*\\([0-9]*\\).*/\\1/p' $p/status) $(ls $p/fd | wc -l);;
+    *"$1"*) echo $(sed -n 's/^RssAnon:[^0-9]*\\([0-9]*\\).*/\\1/p' $p/status) $(ls $p/fd | wc -l);;
   esac
 done | sort -n | tail -1`;
 
 /** What agent and zygote of a container hold. */
 export async function agentFootprint(id: string): Promise<{ readonly agent: Footprint; readonly zygote: Footprint }> {
-  return { agent: await look(id, "node /opt/ipybox/agent"), zygote: await look(id, "/usr/bin/python3 -I -S /opt/ipybox") };
+  return { agent: await look(id, "/opt/ipybox/agent/agent.cjs"), zygote: await look(id, "/usr/bin/python3 -I -S /opt/ipybox") };
 }
 
 /** The same once the zygote has warmed up, which it does when it has been idle for a moment. */
@@ -54,7 +54,7 @@ export async function restingFootprint(id: string): ReturnType<typeof agentFootp
   }
 }
 
-/** The largest process whose command starts so. */
+/** The largest process whose command has this in it. */
 async function look(id: string, command: string): Promise<Footprint> {
   const exec = await docker
     .getContainer(id)

@@ -12,7 +12,7 @@ import { eventually, rejection } from "./sandbox.ts";
 const KILLS = Number(process.env["NETWORK_KILLS"] ?? 5);
 
 const KILL_AGENT = `for p in /proc/[0-9]*; do
-  case "$(tr '\\0' ' ' < $p/cmdline)" in "node /opt/ipybox/agent"*) kill -KILL "\${p#/proc/}";; esac
+  case "$(tr '\\0' ' ' < $p/cmdline)" in node*/opt/ipybox/agent*) kill -KILL "\${p#/proc/}";; esac
 done`;
 
 const obstacle = internetObstacle();

@@ -26,17 +26,21 @@ import { connectDocker } from "./connect.ts";
 import { checkDaemon } from "./daemon.ts";
 import { examineDaemon } from "./doctor/examine.ts";
 import { isLocal, publishedHost, resolveEndpoint, type Endpoint } from "./endpoint.ts";
-import { readEnding } from "./ending.ts";
-import { createFailure, daemonMessage, startFailure, statusOf } from "./failures.ts";
+import { emptyLayer, isTooDeep } from "./deep-layer.ts";
 import { createBounded, mayBoundDisk } from "./disk.ts";
+import { readEnding } from "./ending.ts";
+import { createFailure, startFailure, statusOf } from "./failures.ts";
 import { buildImage, findImage, importImage, pullImage, refuseVolumes } from "./images.ts";
 import { watchLog } from "./logs.ts";
 import { runNetworkHelper } from "./network.ts";
 import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
+import { removeContainer } from "./removal.ts";
 
 /** How long the daemon may take to end and remove a container. */
 const REMOVE_MS = 30_000;
+/** How long it may take to delete what a container has written. */
+const EMPTY_MS = 120_000;
 
 /** Docker, through its Engine API. */
 export class DockerEngine implements Engine {
@@ -183,18 +187,17 @@ export class DockerEngine implements Engine {
   }
 
   async remove(id: string): Promise<void> {
-    const container = this.#docker.getContainer(id);
-    const request = async (): Promise<void> => {
-      try {
-        await container.remove({ force: true, v: true });
-      } catch (error) {
-        if (statusOf(error) === 404) return;
-        const underway = statusOf(error) === 409 && daemonMessage(error).includes("already in progress");
-        if (!underway) throw error;
-        await container.wait({ condition: "removed" }).catch(undefinedIfMissing);
-      }
-    };
-    await this.#ask(`Container ${short(id)} can't be removed`, request, { timeoutMs: REMOVE_MS });
+    const what = `Container ${short(id)} can't be removed`;
+    const request = (): Promise<void> => removeContainer(this.#docker.getContainer(id));
+    try {
+      await this.#ask(what, request, { timeoutMs: REMOVE_MS });
+    } catch (error) {
+      if (!isTooDeep((error as Error).cause)) throw error;
+      const remove = (deleter: string): Promise<void> => this.remove(deleter);
+      const empty = (signal: AbortSignal): Promise<void> => emptyLayer(this.#docker, id, { signal, remove });
+      await this.#ask(what, empty, { timeoutMs: EMPTY_MS });
+      await this.#ask(what, request, { timeoutMs: REMOVE_MS });
+    }
   }
 
   async list(labels: Readonly<Record<string, string>>): Promise<readonly SandboxSummary[]> {

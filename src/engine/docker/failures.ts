@@ -1,11 +1,16 @@
 import { IpyboxError, type IpyboxErrorCode } from "../../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-/** The daemon's own words for a failed request, without dockerode's frame. */
+/** A path that a cell has made may be in a message, and of any length. */
+const MAX_MESSAGE = 4_000;
+
+/** The daemon's own words for a failed request, without dockerode's frame; of long ones the beginning and the end. */
 export function daemonMessage(error: unknown): string {
   const json = (error as { json?: { message?: unknown } } | undefined)?.json;
-  if (typeof json?.message === "string") return json.message.trim();
-  return error instanceof Error ? error.message.trim() : String(error);
+  const said = typeof json?.message === "string" ? json.message : error instanceof Error ? error.message : String(error);
+  const message = said.trim();
+  if (message.length <= MAX_MESSAGE) return message;
+  return `${message.slice(0, MAX_MESSAGE / 2)} … ${message.slice(-MAX_MESSAGE / 2)}`;
 }
 
 /** The HTTP status of a failed request, or undefined when there was no answer. */
