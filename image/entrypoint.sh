@@ -13,10 +13,11 @@ renice -n -12 -p $$ > /dev/null 2>&1 || true
 
 /usr/bin/python3 -I -S /opt/ipybox/python/ipybox_kernel &
 
-# Node can start from a heap that it has stored, but only the very one that has stored it.
-set -- $(stat -L -c '%s %Y' "$(command -v node)" /usr/lib/*/libnode.so.* 2> /dev/null || true)
+# Node can start from a heap that was stored with the image, where that fits.
 snapshot=
-read -r stamp 2> /dev/null < /opt/ipybox/node.stamp && [ "$stamp" = "$*" ] && snapshot=--snapshot-blob=/opt/ipybox/node.blob
+if read -r stamp < /opt/ipybox/node.stamp && [ "$(. /opt/ipybox/node-stamp.sh)" = "$stamp" ]; then
+  snapshot=--snapshot-blob=/opt/ipybox/node.blob
+fi 2> /dev/null
 
 # Without the certificates, which the agent needs not and takes 20 ms to read.
 exec env -u NODE_EXTRA_CA_CERTS node $snapshot /opt/ipybox/agent/agent.cjs

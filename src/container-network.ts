@@ -3,7 +3,7 @@ import type { Engine, NetworkChange } from "./engine/engine.ts";
 import { canonicalPolicy, type NetworkPolicy, type Policy, readPolicy } from "./network/policy.ts";
 import { networkTask } from "./network/setup.ts";
 import { AGENT_PORT, RESOLVER_PORT } from "./protocol/agent-config.ts";
-import { CONTAINER_LABEL, HELPER_LABEL } from "./sandbox-spec.ts";
+import { helperLabels } from "./protocol/labels.ts";
 
 /** How long a change of the policy may take. */
 const CHANGE_MS = 30_000;
@@ -86,6 +86,5 @@ export class ContainerNetwork {
 }
 
 function requestFor({ image, labels }: PoliciedContainer): Pick<PoliciedContainer, "image" | "labels"> {
-  const { [CONTAINER_LABEL]: _, ...shared } = labels;
-  return { image, labels: { ...shared, [HELPER_LABEL]: "network" } };
+  return { image, labels: helperLabels(labels, "network") };
 }

@@ -1,8 +1,8 @@
 import { rm } from "node:fs/promises";
 import type { Engine, SandboxSummary } from "./engine/engine.ts";
 import { fullImageName } from "./image-reference.ts";
+import { CONTAINER_LABEL, CREATED_LABEL, IMAGE_LABEL, OWNER_LABEL, SESSION_LABEL } from "./protocol/labels.ts";
 import { listRuntimeFiles, removeRuntimeEntry } from "./runtime-dir.ts";
-import { CONTAINER_LABEL, CREATED_LABEL, IMAGE_LABEL, OWNER_LABEL, SESSION_LABEL } from "./sandbox-spec.ts";
 
 /** A container that some process has started through this package. */
 export interface ContainerInfo {

@@ -13,6 +13,7 @@ const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
 export async function imageFiles(certificates: readonly CaCertificate[], requirements: string): Promise<readonly BuildFile[]> {
   return [
     { path: "Dockerfile", source: join(PACKAGE, "image/Dockerfile") },
+    { path: "node-stamp.sh", source: join(PACKAGE, "image/node-stamp.sh") },
     { path: "entrypoint.sh", source: join(PACKAGE, "image/entrypoint.sh"), mode: 0o755 },
     { path: "requirements.txt", content: requirements },
     // The directory must be there even when it has no certificate.

@@ -3,8 +3,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { text } from "node:stream/consumers";
 import { DockerEngine } from "./engine/docker/docker-engine.ts";
+import { SESSION_LABEL } from "./protocol/labels.ts";
 import { removeSessionFiles } from "./runtime-dir.ts";
-import { SESSION_LABEL } from "./sandbox-spec.ts";
 
 /** A request that the process has made just before its end may take a while; one behind it less. */
 const LOOK_FOR_MS = 20_000;

@@ -9,16 +9,8 @@ import { fullImageName } from "./image-reference.ts";
 import { canonicalPolicy, type NetworkPolicy, readPolicy } from "./network/policy.ts";
 import { DEFAULTS, type ExecutionContainerOptions, type SandboxUser } from "./options.ts";
 import { type AgentConfig, TOKEN_HASH_VARIABLE } from "./protocol/agent-config.ts";
+import { CONTAINER_LABEL, CREATED_LABEL, IMAGE_LABEL, OWNER_LABEL, SESSION_LABEL } from "./protocol/labels.ts";
 import { proxySettings } from "./proxies.ts";
-
-/** Labels of a container. Nothing without the first is ever touched. */
-export const CONTAINER_LABEL = "ipybox.container";
-export const SESSION_LABEL = "ipybox.session";
-export const IMAGE_LABEL = "ipybox.tag";
-export const OWNER_LABEL = "ipybox.owner";
-export const CREATED_LABEL = "ipybox.created";
-/** Besides, on a container that does something for another one and ends. */
-export const HELPER_LABEL = "ipybox.helper";
 
 /** One start of one container. */
 export interface Session {

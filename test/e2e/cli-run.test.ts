@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { OWNER_LABEL } from "../../src/sandbox-spec.ts";
+import { OWNER_LABEL } from "../../src/protocol/labels.ts";
 import { containersWith } from "../integration/docker.ts";
 import { eventually } from "../integration/sandbox.ts";
 import { verifies } from "../requirements.ts";

@@ -12,11 +12,11 @@ export interface Listening extends AsyncDisposable {
   readonly dockerHost: string;
 }
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 
 /** A daemon on a socket that answers each request alike. */
 export function fakeDaemon(answer: Answer): Promise<Listening> {
-  return listenOnSocket(createServer(answer));
+  return listenOnSocket(createServer((request, response) => void answer(request, response)));
 }
 
 /** A daemon that tells these facts about itself. */

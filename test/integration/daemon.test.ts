@@ -1,13 +1,17 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
+import { request as httpRequest } from "node:http";
+import { buffer } from "node:stream/consumers";
+import type Docker from "dockerode";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
-import { ExecutionClient, ExecutionContainer, type IpyboxError } from "ipybox";
+import { DEFAULTS, ExecutionClient, ExecutionContainer, type IpyboxError } from "ipybox";
 import { DockerEngine } from "../../src/engine/docker/docker-engine.ts";
 import { makeAuthority } from "../fakes/authority.ts";
 import { daemonOfVersion, fakeDaemon, tcpForwarder, tlsForwarder } from "../fakes/daemon.ts";
 import { verifies } from "../requirements.ts";
-import { SOCKET } from "./docker.ts";
+import { CONTAINER_LABEL, HELPER_LABEL, SESSION_LABEL } from "../../src/protocol/labels.ts";
+import { containersWith, docker, SOCKET } from "./docker.ts";
 import { rejection } from "./sandbox.ts";
 
 let directory: string;
@@ -95,19 +99,87 @@ test("the API version is settled with the daemon: its own if older, else the new
   }
 });
 
+const TOO_DEEP = `unlinkat /layer${"/d".repeat(100_000)}: too many open files`;
+
+test("files that are nested too deep for the daemon are deleted by another container, which leaves nothing", async () => {
+  verifies("LIFE-04", "CONT-09");
+  const code = "import os; os.chdir('/tmp'); [(os.mkdir('d', 0o500), os.chdir('d')) for _ in range(500)]; os.mkdir('/app/e', 0)";
+  const { id } = await docker.createContainer({
+    Image: DEFAULTS.tag,
+    Entrypoint: ["/usr/bin/python3", "-c", code],
+    Labels: { [CONTAINER_LABEL]: "1", [SESSION_LABEL]: "deep" },
+  });
+  const container = docker.getContainer(id);
+  await container.start();
+  await container.wait();
+  const removals: number[] = [];
+  const helpers: Docker.ContainerCreateOptions[] = [];
+  await using daemon = await fakeDaemon(async (request, response) => {
+    if (request.method === "DELETE" && request.url?.includes(id) === true) {
+      removals.push(((await container.changes()) as unknown[] | null)?.length ?? 0);
+      if (removals.length === 1) {
+        response.writeHead(500, { "content-type": "application/json" }).end(JSON.stringify({ message: TOO_DEEP }));
+        return;
+      }
+    }
+    const body = await buffer(request);
+    if (request.url?.includes("/containers/create") === true) {
+      helpers.push(JSON.parse(body.toString()) as Docker.ContainerCreateOptions);
+    }
+    const { method = "GET", url: path = "/", headers } = request;
+    const forwarded = httpRequest({ socketPath: SOCKET, method, path, headers }, (answer) => {
+      answer.pipe(response.writeHead(answer.statusCode ?? 500, answer.headers));
+    });
+    forwarded.end(body);
+  });
+  try {
+    await new DockerEngine(daemon.dockerHost).remove(id);
+  } finally {
+    await container.remove({ force: true }).catch(() => undefined);
+  }
+  // /app and /tmp themselves are of the image.
+  expect(removals).toEqual([expect.any(Number), 0]);
+  expect(removals[0]).toBeGreaterThan(1);
+  expect(helpers.map(({ Labels }) => Labels)).toEqual([{ [HELPER_LABEL]: "removal", [SESSION_LABEL]: "deep" }]);
+  expect(await containersWith(`${SESSION_LABEL}=deep`)).toEqual([]);
+});
+
 test.each([
   [{ State: { Running: false }, Config: {}, GraphDriver: null }, /does not say where they are/],
+  [{ State: { Running: false }, Config: {}, GraphDriver: { Data: null } }, /does not say where they are/],
   [{ State: { Running: true }, Config: {}, GraphDriver: { Data: { UpperDir: "/layer" } } }, /still runs/],
-])("files that are nested too deep for the daemon to remove, which can't be deleted either: %j", async (container, reason) => {
+])("files that are nested too deep for the daemon, and can't be deleted: %j", async (container, reason) => {
   verifies("LIFE-04", "CONT-10");
-  const removal = `unlinkat ${"/d".repeat(100_000)}: too many open files`;
   await using daemon = await fakeDaemon(({ method }, response) => {
     const isRemoval = method === "DELETE";
     response.writeHead(isRemoval ? 500 : 200, { "content-type": "application/json" });
-    response.end(JSON.stringify(isRemoval ? { message: removal } : container));
+    response.end(JSON.stringify(isRemoval ? { message: TOO_DEEP } : container));
   });
   const error = await rejection(new DockerEngine(daemon.dockerHost).remove("0123456789abcdef"), Error);
+  expect(error.message).toMatch(/^Container 0123456789ab can't be removed: its files are nested deeper/);
   expect(error.message).toMatch(reason);
+});
+
+test("a removal that somebody else has begun and that fails is begun again, and its own reason told", async () => {
+  verifies("CONT-09", "CONT-10");
+  const answers = [
+    [409, "removal of container 0123456789ab is already in progress"],
+    [409, "removal of container 0123456789ab is already in progress"],
+    [500, "device or resource busy"],
+  ] as const;
+  let next = 0;
+  await using daemon = await fakeDaemon(({ method }, response) => {
+    const [status, message] = method === "DELETE" ? (answers[next++] ?? [404, "gone"]) : [200, ""];
+    const failure = { StatusCode: 137, Error: { Message: "too many open files" } };
+    response.writeHead(status, { "content-type": "application/json" });
+    response.end(JSON.stringify(method === "DELETE" ? { message } : failure));
+  });
+  const error = (await rejection(new DockerEngine(daemon.dockerHost).remove("0123456789abcdef"), Error)) as IpyboxError;
+  expect(error).toMatchObject({
+    code: "engine_failed",
+    message: "Container 0123456789ab can't be removed: device or resource busy",
+  });
+  expect(next).toBe(3);
 });
 
 test("what a daemon says is told in its beginning and its end when it is long", async () => {

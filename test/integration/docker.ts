@@ -3,7 +3,7 @@ import type Docker from "dockerode";
 import { DEFAULTS } from "ipybox";
 import { connectDocker } from "../../src/engine/docker/connect.ts";
 import { resolveEndpoint } from "../../src/engine/docker/endpoint.ts";
-import { OWNER_LABEL } from "../../src/sandbox-spec.ts";
+import { OWNER_LABEL } from "../../src/protocol/labels.ts";
 
 const endpoint = resolveEndpoint();
 

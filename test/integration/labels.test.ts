@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { DEFAULTS, ExecutionContainer } from "ipybox";
 import { listContainers, removeContainers, removeRemains } from "../../src/containers.ts";
 import { readRuntimeEntry, saveRuntimeEntry } from "../../src/runtime-dir.ts";
-import { SESSION_LABEL } from "../../src/sandbox-spec.ts";
+import { SESSION_LABEL } from "../../src/protocol/labels.ts";
 import { verifies } from "../requirements.ts";
 import { docker, inspect, removeImages } from "./docker.ts";
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ContainerDiedError, IpyboxError } from "ipybox";
 import { ADDRESSES, FakeInternet, internetObstacle } from "../fakes/internet.ts";
-import { HELPER_LABEL } from "../../src/sandbox-spec.ts";
+import { HELPER_LABEL } from "../../src/protocol/labels.ts";
 import { verifies } from "../requirements.ts";
 import { containersWith, docker } from "./docker.ts";
 import { PRELUDE } from "./network-probes.ts";

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEFAULTS, ExecutionClient, ExecutionContainer, IpyboxError, type NetworkPolicy } from "ipybox";
 import { listContainers, removeRemains } from "../../src/containers.ts";
-import { HELPER_LABEL, OWNER_LABEL, SESSION_LABEL } from "../../src/sandbox-spec.ts";
+import { HELPER_LABEL, OWNER_LABEL, SESSION_LABEL } from "../../src/protocol/labels.ts";
 import { verifies } from "../requirements.ts";
 import { containersWith, docker, inspect, ownContainers, removeImages } from "./docker.ts";
 import { rejection } from "./sandbox.ts";

@@ -4,7 +4,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RuntimeEntry } from "../../src/runtime-dir.ts";
-import { OWNER_LABEL } from "../../src/sandbox-spec.ts";
+import { OWNER_LABEL } from "../../src/protocol/labels.ts";
 import { containersWith } from "./docker.ts";
 import { eventually } from "./sandbox.ts";
 

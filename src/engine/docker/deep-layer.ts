@@ -1,5 +1,6 @@
 import type Docker from "dockerode";
 import { IpyboxError } from "../../errors.ts";
+import { helperLabels } from "../../protocol/labels.ts";
 import { abortable } from "./abortable.ts";
 import { daemonMessage } from "./failures.ts";
 
@@ -11,43 +12,45 @@ const MIB = 1_048_576;
  * more than it may open. The container is dead then, and keeps its files.
  */
 export function isTooDeep(error: unknown): boolean {
-  return daemonMessage(error).includes("too many open files");
+  return /\b(unlinkat|openat|openfdat|fdopendir|open) .*: too many open files$/s.test(daemonMessage(error));
 }
 
 /**
- * Deletes what a dead container has written, so that the daemon can remove it. A container of the same image does so, with
- * nothing of the host but these files; nothing of it is left. Fails where the daemon does not say where they are.
+ * Deletes what a dead container has written, so that the daemon can remove it. A container of the same image does so, which
+ * sees nothing but these files, and is removed. Fails where the daemon does not say where they are.
  */
 export async function emptyLayer(
   docker: Docker,
   id: string,
-  { signal, remove }: { readonly signal: AbortSignal; readonly remove: (id: string) => Promise<void> },
+  { signal, remove }: { readonly signal: AbortSignal; readonly remove: (container: Docker.Container) => Promise<void> },
 ): Promise<void> {
   const found = await docker.getContainer(id).inspect(abortable(signal));
+  if (found.State.Running) throw undeletable(id, "it still runs");
   // Only overlay2 names the directory; it is below the daemon's own data.
-  const layer = (found.GraphDriver as Docker.ContainerInspectInfo["GraphDriver"] | undefined)?.Data as
-    { readonly UpperDir?: string } | null | undefined;
-  if (found.State.Running || layer?.UpperDir === undefined) {
-    const where = found.State.Running ? "and it still runs" : "and its storage does not say where they are";
-    const text = `it has more directories below each other than the daemon may open, ${where}`;
-    throw new IpyboxError("engine_failed", text, { details: { containerId: id } });
-  }
+  const driver = found.GraphDriver as { readonly Data?: { readonly UpperDir?: string } | null } | null | undefined;
+  const layer = driver?.Data?.UpperDir;
+  if (layer === undefined) throw undeletable(id, "the daemon's storage does not say where they are");
   // No signal ends this: the daemon might still make it, and nobody would learn of it.
-  const deleter = await docker.createContainer(deleterProfile(found, layer.UpperDir));
+  const deleter = await docker.createContainer(deleterProfile(found, layer));
   try {
     signal.throwIfAborted();
     await deleter.start(abortable(signal));
-    await deleter.wait(abortable(signal));
+    const { StatusCode: status } = (await deleter.wait(abortable(signal))) as { StatusCode: number };
+    if (status !== 0) throw undeletable(id, `what was to delete them ended with status ${status}`);
   } finally {
-    await remove(deleter.id);
+    await remove(deleter).catch(() => undefined); // what is left of it has the labels of a helper
   }
 }
 
-function deleterProfile({ Config }: Docker.ContainerInspectInfo, layer: string): Docker.ContainerCreateOptions {
+function undeletable(id: string, reason: string): IpyboxError {
+  const text = `Container ${id.slice(0, 12)} can't be removed: its files are nested deeper than the daemon may open, and can't be deleted: ${reason}.`;
+  return new IpyboxError("engine_failed", text, { details: { containerId: id } });
+}
+
+function deleterProfile({ Image, Config }: Docker.ContainerInspectInfo, layer: string): Docker.ContainerCreateOptions {
   return {
-    Image: Config.Image,
-    // Whoever looks for what that container's session has left finds this one, too.
-    Labels: Config.Labels,
+    Image,
+    Labels: { ...helperLabels(Config.Labels, "removal") },
     User: "0:0",
     WorkingDir: "/",
     Entrypoint: COMMAND,
@@ -57,9 +60,10 @@ function deleterProfile({ Config }: Docker.ContainerInspectInfo, layer: string):
       Mounts: [{ Type: "bind", Source: layer, Target: "/layer" }],
       NetworkMode: "none",
       CapDrop: ["ALL"],
-      // Cells may have taken away all rights to their directories, or given them to others of their user namespace.
+      // Cells may have taken away all rights to their directories.
       CapAdd: ["DAC_OVERRIDE", "FOWNER"],
-      SecurityOpt: ["no-new-privileges:true"],
+      // SELinux lets only the container itself into its files.
+      SecurityOpt: ["no-new-privileges:true", "label=disable"],
       ReadonlyRootfs: true,
       Memory: 512 * MIB,
       MemorySwap: 512 * MIB,

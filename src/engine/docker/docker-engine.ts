@@ -37,10 +37,8 @@ import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
 import { removeContainer } from "./removal.ts";
 
-/** How long the daemon may take to end and remove a container. */
-const REMOVE_MS = 30_000;
-/** How long it may take to delete what a container has written. */
-const EMPTY_MS = 120_000;
+/** How long the daemon may take to end and remove a container. Of a million small files, each takes its time. */
+const REMOVE_MS = 120_000;
 
 /** Docker, through its Engine API. */
 export class DockerEngine implements Engine {
@@ -187,16 +185,16 @@ export class DockerEngine implements Engine {
   }
 
   async remove(id: string): Promise<void> {
-    const what = `Container ${short(id)} can't be removed`;
-    const request = (): Promise<void> => removeContainer(this.#docker.getContainer(id));
+    const container = this.#docker.getContainer(id);
     try {
-      await this.#ask(what, request, { timeoutMs: REMOVE_MS });
+      await this.#remove(container);
     } catch (error) {
       if (!isTooDeep((error as Error).cause)) throw error;
-      const remove = (deleter: string): Promise<void> => this.remove(deleter);
+      const what = `The files of container ${short(id)}, which are nested deeper than its daemon may open, can't be deleted`;
+      const remove = (deleter: Docker.Container): Promise<void> => this.#remove(deleter);
       const empty = (signal: AbortSignal): Promise<void> => emptyLayer(this.#docker, id, { signal, remove });
-      await this.#ask(what, empty, { timeoutMs: EMPTY_MS });
-      await this.#ask(what, request, { timeoutMs: REMOVE_MS });
+      await this.#ask(what, empty, { timeoutMs: REMOVE_MS });
+      await this.#remove(container);
     }
   }
 
@@ -216,6 +214,11 @@ export class DockerEngine implements Engine {
       ports: container.Ports.filter((port) => port.PublicPort !== undefined).map((port) => ({ host, port: port.PublicPort })),
     });
     return reading(what, () => found.map(summary));
+  }
+
+  #remove(container: Docker.Container): Promise<void> {
+    const request = (signal: AbortSignal): Promise<void> => removeContainer(container, signal);
+    return this.#ask(`Container ${short(container.id)} can't be removed`, request, { timeoutMs: REMOVE_MS });
   }
 
   #create(profile: Docker.ContainerCreateOptions, diskBytes: number | null): Promise<Docker.Container> {

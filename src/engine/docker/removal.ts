@@ -1,23 +1,26 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type Docker from "dockerode";
+import { abortable } from "./abortable.ts";
 import { daemonMessage, statusOf } from "./failures.ts";
 
-/** Ends and removes a container; waits where somebody else does so, and succeeds when there is none. */
-export async function removeContainer(container: Docker.Container): Promise<void> {
-  try {
-    await container.remove({ force: true, v: true });
-  } catch (error) {
-    if (statusOf(error) === 404) return;
-    const underway = statusOf(error) === 409 && daemonMessage(error).includes("already in progress");
-    if (!underway) throw error;
-    await removedByOther(container);
-  }
-}
+/** A daemon may tell at once that a removal has ended, of one that has begun anew. */
+const AGAIN_MS = 20;
 
-async function removedByOther(container: Docker.Container): Promise<void> {
-  try {
-    const { Error: failure } = (await container.wait({ condition: "removed" })) as { Error?: { Message?: string } | null };
-    if (failure?.Message) throw new Error(failure.Message);
-  } catch (error) {
-    if (statusOf(error) !== 404) throw error;
+/** Ends and removes a container; waits where somebody else does so, and succeeds when there is none. */
+export async function removeContainer(container: Docker.Container, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      await container.remove({ force: true, v: true, ...abortable(signal) });
+      return;
+    } catch (error) {
+      if (statusOf(error) === 404) return;
+      const isUnderway = statusOf(error) === 409 && daemonMessage(error).includes("already in progress");
+      if (!isUnderway) throw error;
+    }
+    // Whether that goes well, only the next attempt shows.
+    await container.wait({ condition: "removed", ...abortable(signal) }).catch((error: unknown) => {
+      if (statusOf(error) !== 404) throw error;
+    });
+    await delay(AGAIN_MS, undefined, { signal });
   }
 }
