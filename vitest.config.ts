@@ -20,7 +20,16 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     projects: [
-      { test: { name: "unit", include: ["test/unit/**/*.test.ts", "test/pins/**/*.test.ts"], maxWorkers: 2 } },
+      {
+        test: {
+          name: "unit",
+          include: ["test/unit/**/*.test.ts", "test/pins/**/*.test.ts"],
+          maxWorkers: 2,
+          // They may run beside what goes first.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: "integration",

@@ -2,7 +2,7 @@
 // Node's own modules suffice, since nothing is installed yet.
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -33,29 +33,21 @@ if ((await run(process.execPath, ["scripts/setup.mjs"], { timeoutMs: SETUP_MS, s
   counts.failed += 1;
   finish();
 }
-await inLanes(2, [
-  ...CHECKS.map(
-    ([name, command, args]) =>
-      () =>
-        step(name, () => check(command, args)),
-  ),
-  () => step("python: format, lint, types, tests", python),
-]);
 for (const [name, command, args] of PACKAGE_CHECKS) await step(name, () => check(command, args));
-for (const project of ["unit", "integration", "stress", "e2e"]) await step(`tests: ${project}`, () => vitest(project));
+// What waits for containers leaves time for what only computes.
+await Promise.all([
+  step("tests: integration", () => vitest("integration")),
+  (async () => {
+    for (const [name, command, args] of CHECKS) await step(name, () => check(command, args, { aside: true }));
+    await step("python: format, lint, types, tests", () => python({ aside: true }));
+    await step("tests: unit", () => vitest("unit", { aside: true }));
+  })(),
+]);
+for (const project of ["stress", "e2e"]) await step(`tests: ${project}`, () => vitest(project));
 finish();
 
-/** Does all of the work, so much of it at a time. */
-async function inLanes(count, work) {
-  const left = [...work];
-  const lane = async () => {
-    for (let next = left.shift(); next !== undefined; next = left.shift()) await next();
-  };
-  await Promise.all(Array.from({ length: count }, lane));
-}
-
-async function check(command, args) {
-  const { status, output } = await run(command, args, { timeoutMs: CHECK_MS });
+async function check(command, args, options = {}) {
+  const { status, output } = await run(command, args, { timeoutMs: CHECK_MS, ...options });
   return { passed: status === 0 ? 1 : 0, failed: status === 0 ? 0 : 1, output };
 }
 
@@ -74,12 +66,12 @@ async function step(name, work) {
   );
 }
 
-async function vitest(project) {
+async function vitest(project, options = {}) {
   const directory = mkdtempSync(join(tmpdir(), "ipybox-test-"));
   const report = join(directory, "report.json");
   try {
     const args = ["run", "--project", project, "--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
-    const { status, output } = await run(bin("vitest"), args, { timeoutMs: TESTS_MS });
+    const { status, output } = await run(bin("vitest"), args, { timeoutMs: TESTS_MS, ...options });
     if (!existsSync(report)) return { passed: 0, failed: 1, output: `${output}\nvitest ended with ${status} and no report.` };
     const { numPassedTests: passed, numFailedTests, numPendingTests: skipped } = JSON.parse(readFileSync(report, "utf8"));
     // A file that can't be loaded, or an error outside of a test, has no test that could fail.
@@ -90,18 +82,19 @@ async function vitest(project) {
   }
 }
 
-async function python() {
-  const { status, output } = await run(process.execPath, ["scripts/python-checks.mjs"], { timeoutMs: TESTS_MS });
+async function python(options) {
+  const { status, output } = await run(process.execPath, ["scripts/python-checks.mjs"], { timeoutMs: TESTS_MS, ...options });
   const lines = [...output.matchAll(/^python: .*\((\d+) passed, (\d+) failed\)$/gm)];
   const sum = (group) => lines.reduce((total, line) => total + Number(line[group]), 0);
   return { passed: sum(1), failed: Math.max(sum(2), status === 0 && lines.length > 0 ? 0 : 1), output };
 }
 
-/** Runs a program to its end, or to its time limit. */
-function run(command, args, { timeoutMs, show = false }) {
+/** Runs a program to its end, or to its time limit; `aside`, when nothing else has use for the processor. */
+function run(command, args, { timeoutMs, show = false, aside = false }) {
   return new Promise((resolve) => {
     // A group of its own, so that nothing of it is left when its time is over.
     const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    if (aside && child.pid !== undefined) setPriority(child.pid, 10);
     let output = "";
     const take = (chunk) => {
       output = (output + chunk.toString()).slice(-200_000);

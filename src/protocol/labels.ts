@@ -10,6 +10,7 @@ export const HELPER_LABEL = "ipybox.helper";
 type Labels = Readonly<Record<string, string>>;
 
 /** The labels of a container that does something for the one with these labels. */
-export function helperLabels({ [CONTAINER_LABEL]: _, ...shared }: Labels, task: "network" | "removal"): Labels {
+export function helperLabels(labels: Labels, task: "network" | "removal"): Labels {
+  const { [CONTAINER_LABEL]: _, ...shared } = labels;
   return { ...shared, [HELPER_LABEL]: task };
 }

@@ -12,7 +12,7 @@ export interface Listening extends AsyncDisposable {
   readonly dockerHost: string;
 }
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+type Answer = (request: IncomingMessage, response: ServerResponse) => unknown;
 
 /** A daemon on a socket that answers each request alike. */
 export function fakeDaemon(answer: Answer): Promise<Listening> {

@@ -4,7 +4,7 @@ import { listContainers, removeRemains } from "../../src/containers.ts";
 import { HELPER_LABEL, OWNER_LABEL, SESSION_LABEL } from "../../src/protocol/labels.ts";
 import { verifies } from "../requirements.ts";
 import { containersWith, docker, inspect, ownContainers, removeImages } from "./docker.ts";
-import { rejection } from "./sandbox.ts";
+import { eventually, rejection } from "./sandbox.ts";
 
 describe("where the rules can't be put into effect", () => {
   const tag = "ipybox-test/without-nft:latest";
@@ -71,9 +71,9 @@ for verb in ("flush", "list"):
 `);
   expect(text).toBe("True\nTrue");
   const exec = await docker.getContainer(container.id).exec({ Cmd: ["/usr/sbin/nft", "flush", "ruleset"], User: "0" });
-  const stream = await exec.start({});
-  stream.resume();
-  await new Promise((resolve) => stream.on("end", resolve));
+  await exec.start({ Detach: true });
+  // Before it has begun, it has no exit code either.
+  await eventually(async () => (await exec.inspect()).ExitCode !== null);
   expect((await exec.inspect()).ExitCode).not.toBe(0);
 });
 
