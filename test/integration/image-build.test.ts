@@ -184,7 +184,7 @@ describe("a build fails with what the installer says, and leaves no tag, when", 
       onProgress: ({ text }) => void lines.push(text),
     });
     const failure = rejection(building, Error);
-    await eventually(() => lines.some((line) => line.includes("pip install -q -r")));
+    await eventually(() => lines.some((line) => line.includes("pip install -q --compile -r")));
     controller.abort(reason);
     expect(await failure).toBe(reason);
     expect(await hasImage(FAILING)).toBe(false);
