@@ -1,4 +1,4 @@
-/** Labels of a container. Nothing without the first is ever touched. */
+/** Labels of a container. Nothing without the first or HELPER_LABEL is ever touched. */
 export const CONTAINER_LABEL = "ipybox.container";
 export const SESSION_LABEL = "ipybox.session";
 export const IMAGE_LABEL = "ipybox.tag";

@@ -63,6 +63,9 @@ describe("behind a proxy that inspects TLS", () => {
     verifies("IMG-07");
     await using container = await ExecutionContainer.create({ tag: TAG });
     await using client = await ExecutionClient.connect({ port: container.port });
+    // What a build installs is compiled, though its base has what cells install compiled later.
+    const compiled = `import glob; any("${PROBE}" in path for path in glob.glob("/venv/lib/**/*.pyc", recursive=True))`;
+    expect((await client.execute(compiled)).text).toBe("True");
     expect((await client.execute(`import ${PROBE} as probe; print(probe.version)`)).text).toBe("1.0");
     await client.execute(`!pip install -q --index-url https://packages.test/simple ${PROBE}==2.0`);
     await using next = await ExecutionClient.connect({ port: container.port });

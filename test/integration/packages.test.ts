@@ -30,6 +30,22 @@ describe("a package installed at run time", () => {
     expect((await client.execute("from msgpack import _cmsgpack\n_cmsgpack.Packer().pack([1])")).text).toBe("b'\\x91\\x01'");
   });
 
+  it("is compiled when it is imported, unless pip is told to", async () => {
+    verifies("EXEC-09");
+    await using client = await sandbox.connect();
+    const compiled = async (code: string): Promise<string | null> =>
+      (
+        await client.execute(
+          `${code}\nimport glob\nlen(glob.glob("/venv/lib/*/site-packages/humanize/__pycache__/__init__.*.pyc"))`,
+        )
+      ).text;
+    await client.execute("!pip install -q humanize");
+    expect(await compiled("")).toBe("0");
+    expect(await compiled("import humanize")).toBe("1");
+    await client.execute("!pip uninstall -q -y humanize && pip install -q --compile humanize");
+    expect(await compiled("")).toBe("1");
+  });
+
   it("can't break the kernel or the agent", async () => {
     verifies("EXEC-09", "IMG-06");
     await using client = await sandbox.connect();

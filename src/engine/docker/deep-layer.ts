@@ -3,9 +3,9 @@ import { IpyboxError } from "../../errors.ts";
 import { helperLabels } from "../../protocol/labels.ts";
 import { abortable } from "./abortable.ts";
 import { daemonMessage } from "./failures.ts";
+import { helperProfile } from "./helper.ts";
 
 const COMMAND = ["/usr/bin/python3", "-I", "-S", "/opt/ipybox/python/ipybox_kernel/empty_tree.py"];
-const MIB = 1_048_576;
 
 /**
  * Whether a container was not removed because the daemon holds a descriptor for each level of a tree, and a cell has nested
@@ -31,7 +31,7 @@ export async function emptyLayer(
   const layer = driver?.Data?.UpperDir;
   if (layer === undefined) throw undeletable(id, "the daemon's storage does not say where they are");
   // No signal ends this: the daemon might still make it, and nobody would learn of it.
-  const deleter = await docker.createContainer(deleterProfile(found, layer));
+  const deleter = await docker.createContainer(profile(found, layer));
   try {
     signal.throwIfAborted();
     await deleter.start(abortable(signal));
@@ -47,31 +47,20 @@ function undeletable(id: string, reason: string): IpyboxError {
   return new IpyboxError("engine_failed", text, { details: { containerId: id } });
 }
 
-function deleterProfile({ Image, Config }: Docker.ContainerInspectInfo, layer: string): Docker.ContainerCreateOptions {
-  return {
-    Image,
-    Labels: { ...helperLabels(Config.Labels, "removal") },
-    User: "0:0",
-    WorkingDir: "/",
-    Entrypoint: COMMAND,
-    Cmd: ["/layer"],
-    Healthcheck: { Test: ["NONE"] },
-    HostConfig: {
-      Mounts: [{ Type: "bind", Source: layer, Target: "/layer" }],
+function profile({ Image: image, Config: config }: Docker.ContainerInspectInfo, layer: string): Docker.ContainerCreateOptions {
+  return helperProfile({
+    image,
+    labels: helperLabels(config.Labels, "removal"),
+    command: COMMAND,
+    args: ["/layer"],
+    // Cells may have taken away all rights to their directories.
+    capabilities: ["DAC_OVERRIDE", "FOWNER"],
+    memoryMib: 512,
+    host: {
       NetworkMode: "none",
-      CapDrop: ["ALL"],
-      // Cells may have taken away all rights to their directories.
-      CapAdd: ["DAC_OVERRIDE", "FOWNER"],
+      Mounts: [{ Type: "bind", Source: layer, Target: "/layer" }],
       // SELinux lets only the container itself into its files.
       SecurityOpt: ["no-new-privileges:true", "label=disable"],
-      ReadonlyRootfs: true,
-      Memory: 512 * MIB,
-      MemorySwap: 512 * MIB,
-      PidsLimit: 16,
-      LogConfig: { Type: "none", Config: {} },
-      RestartPolicy: { Name: "no" },
-      AutoRemove: false,
-      Init: false,
     },
-  };
+  });
 }

@@ -4,11 +4,11 @@ import type Docker from "dockerode";
 import { IpyboxError } from "../../errors.ts";
 import type { NetworkRequest } from "../engine.ts";
 import { abortable } from "./abortable.ts";
+import { helperProfile } from "./helper.ts";
 
 const COMMAND = ["/usr/bin/python3", "-I", "-S", "/opt/ipybox/python/ipybox_network"];
 /** An argument of a process has at most 128 KiB. */
 const ARGUMENT_CHARACTERS = 100_000;
-const MIB = 1_048_576;
 
 /**
  * Runs the image's own network set-up in the network of another container; gives what removes itself, or is removed when
@@ -21,7 +21,7 @@ export async function runNetworkHelper(
   { signal, remove }: { readonly signal: AbortSignal; readonly remove: (id: string) => Promise<void> },
 ): Promise<Docker.Container> {
   // No signal ends this: the daemon might still make it, and nobody would learn of it.
-  const helper = await docker.createContainer(helperProfile(id, request));
+  const helper = await docker.createContainer(profile(id, request));
   const discard = (): Promise<void> => remove(helper.id).catch(() => undefined);
   const stop = (): void => void discard(); // which also ends the reading of its output
   signal.addEventListener("abort", stop, { once: true });
@@ -46,31 +46,19 @@ export async function runNetworkHelper(
   }
 }
 
-function helperProfile(id: string, { image, labels, task }: NetworkRequest): Docker.ContainerCreateOptions {
+function profile(id: string, { image, labels, task }: NetworkRequest): Docker.ContainerCreateOptions {
   const pieces = Math.ceil(task.length / ARGUMENT_CHARACTERS);
-  return {
-    Image: image,
-    Labels: { ...labels },
-    User: "0:0",
-    WorkingDir: "/",
-    Entrypoint: COMMAND,
-    Cmd: Array.from({ length: pieces }, (_, index) => task.slice(index * ARGUMENT_CHARACTERS, (index + 1) * ARGUMENT_CHARACTERS)),
-    Healthcheck: { Test: ["NONE"] },
-    HostConfig: {
-      NetworkMode: `container:${id}`,
-      CapDrop: ["ALL"],
-      CapAdd: ["NET_ADMIN"],
-      SecurityOpt: ["no-new-privileges:true"],
-      ReadonlyRootfs: true,
-      Memory: 128 * MIB,
-      MemorySwap: 128 * MIB,
-      PidsLimit: 16,
-      LogConfig: { Type: "none", Config: {} },
-      RestartPolicy: { Name: "no" },
-      AutoRemove: true,
-      Init: false,
-    },
-  };
+  return helperProfile({
+    image,
+    labels,
+    command: COMMAND,
+    args: Array.from({ length: pieces }, (_, index) =>
+      task.slice(index * ARGUMENT_CHARACTERS, (index + 1) * ARGUMENT_CHARACTERS),
+    ),
+    capabilities: ["NET_ADMIN"],
+    memoryMib: 128,
+    host: { NetworkMode: `container:${id}`, AutoRemove: true },
+  });
 }
 
 async function readOutput(docker: Docker, attached: NodeJS.ReadableStream): Promise<string> {
