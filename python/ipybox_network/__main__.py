@@ -22,7 +22,7 @@ def main() -> None:
     except OSError as error:  # this Linux can't
         print(f"untold: {error}", flush=True)
         tells = False
-    table.load(task["script"], tells)
+    table.load(task["sets"], task["rules"], task["generation"], tells)
     if task["cut"] is not None:
         flows.cut(flows.Reach(**task["cut"]))
     if watch is not None:

@@ -16,6 +16,8 @@ _DUMP = 0x300
 _ERROR = 2
 _DONE = 3
 _TIMEOUT_S = 2
+#: Without the flags that an attribute's kind can have.
+_KIND = 0x3FFF
 
 
 def open_socket(protocol: int) -> socket.socket:
@@ -27,6 +29,18 @@ def open_socket(protocol: int) -> socket.socket:
 
 def attribute(kind: int, value: bytes) -> bytes:
     return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def attributes(payload: bytes) -> dict[int, bytes]:
+    """The values of a message's attributes, by kind."""
+    found = {}
+    while len(payload) >= 4:
+        length, kind = struct.unpack_from("=HH", payload)
+        if length < 4:
+            break
+        found[kind & _KIND] = payload[4:length]
+        payload = payload[length + (-length % 4) :]
+    return found
 
 
 def request(sock: socket.socket, kind: int, payload: bytes) -> None:

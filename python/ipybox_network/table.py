@@ -1,29 +1,65 @@
-"""Loads the nftables table."""
+"""Loads the rules and what they go by into nftables."""
 
 import os
 import socket
+import struct
+
+from . import netlink
 
 _RESOLV_CONF = "/etc/resolv.conf"
-_TABLE = "inet ipybox"
+_FAMILY, _TABLE = "inet", "ipybox"
 #: In the set from the beginning: a container can be joined to a network that has it at any time.
 _DOCKER_DNS = "127.0.0.11"
 #: Ends the line that only tells what is denied: the policy holds without it. See ``src/network/rules.ts``.
 _TELL = " # tell"
 
+_LIST_SETS = 10 << 8 | 10
+_NFPROTO_INET = 1
+_SET_TABLE, _SET_NAME, _SET_FLAGS = 1, 2, 3
+#: Of a rule's own, which goes with it.
+_ANONYMOUS = 1
 
-def load(script: list[str], tells: bool) -> None:
-    """Replaces the table in one step, or raises with what ``nft`` says."""
-    lines = [line for line in script if tells or not line.endswith(_TELL)]
-    if any(line.startswith("set resolvers4") for line in lines):
-        lines += _fill_resolvers(_resolvers())
+
+def load(sets: list[str], rules: list[str], generation: str, tells: bool) -> None:
+    """Replaces the rules in one step, or raises with what ``nft`` says; see ``src/network/script.ts``."""
+    sets = sets + _fill_resolvers(_resolvers(), generation)
+    rules = [line for line in rules if tells or not line.endswith(_TELL)]
+    before = _names_of_sets()
+    if not before:  # nothing was denied until now, so that nothing gets out that shall not
+        return _transaction(sets + rules)
+    _transaction(sets)
+    _transaction(rules + [f"delete set {_FAMILY} {_TABLE} {name}" for name in before])
+
+
+def _transaction(lines: list[str]) -> None:
     status, output = _run(["/usr/sbin/nft", "-f", "-"], "\n".join(lines) + "\n")
     if status != 0:
         raise SystemExit(f"nft can't load the policy's rules: {output.strip() or f'status {status}'}")
 
 
-def _fill_resolvers(addresses: list[str]) -> list[str]:
+def _names_of_sets() -> list[str]:
+    """Those of the policy that is in force, and of attempts that were broken off."""
+    with netlink.open_socket(netlink.NETLINK_NETFILTER) as sock:
+        header = struct.pack(">BBH", _NFPROTO_INET, 0, 0)
+        found = [netlink.attributes(answer[len(header) :]) for answer in netlink.dump(sock, _LIST_SETS, header)]
+    return [
+        _text(each[_SET_NAME])
+        for each in found
+        if _text(each[_SET_TABLE]) == _TABLE and not int.from_bytes(each.get(_SET_FLAGS, b""), "big") & _ANONYMOUS
+    ]
+
+
+def _text(value: bytes) -> str:
+    return value.rstrip(b"\0").decode()
+
+
+def _fill_resolvers(addresses: list[str], generation: str) -> list[str]:
     families = {"resolvers4": [a for a in addresses if ":" not in a], "resolvers6": [a for a in addresses if ":" in a]}
-    return [f"add element {_TABLE} {name} {{ {', '.join(found)} }}" for name, found in families.items() if found]
+    return [
+        f"add element {_FAMILY} {_TABLE} {name}_{generation} {{ {', '.join(found)} }}"
+        for name, found in families.items()
+        if found
+    ]
 
 
 def _resolvers() -> list[str]:

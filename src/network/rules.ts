@@ -1,18 +1,18 @@
-import { type AddressRange, formatRange } from "./address.ts";
+import type { AddressRange } from "./address.ts";
 import type { Policy } from "./policy.ts";
 import { specialRanges } from "./special.ts";
 
-/** The table that all of this is in. */
-const TABLE = "inet ipybox";
 /** Where Linux tells of denied packets (NFLOG). */
 export const LOG_GROUP = 7;
 const AGENT_MARK = "0x1";
 /** Docker's own resolver, in networks that a user has made. It forwards whatever name it is asked. */
-const DOCKER_DNS = "127.0.0.11";
+export const DOCKER_DNS = "127.0.0.11";
 /** Neighbour discovery, without which nothing is reached over IPv6. */
 const NEIGHBOURS = "{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }";
 
-type Chain = "resolve" | "output" | "cells" | "denied" | "input";
+/** In the order in which they refer to each other. */
+export const CHAINS = ["denied", "cells", "resolve", "output", "input"] as const;
+export type Chain = (typeof CHAINS)[number];
 
 /** A line of a chain, by the name of what it is for. */
 export interface NetworkRule {
@@ -35,6 +35,7 @@ export type NetworkRuleId =
   | "neighbours"
   | "source-routes"
   | "special-ranges"
+  | "internet"
   | "public"
   | "listed"
   | "cells-denied"
@@ -54,7 +55,8 @@ export interface RulesOptions {
   readonly resolverPort: number;
 }
 
-interface AddressSet {
+/** A set of addresses that rules refer to, as `@name`. */
+export interface AddressSet {
   readonly name: string;
   readonly family: 4 | 6;
   readonly ranges: readonly AddressRange[];
@@ -68,6 +70,7 @@ interface AddressSet {
  */
 export function networkRules(policy: Policy, { agentPort, resolverPort }: RulesOptions): readonly NetworkRule[] {
   const rule = (id: NetworkRuleId, chain: Chain, text: string): NetworkRule => ({ id, chain, text });
+  if (policy.kind === "internet") return [rule("internet", "output", "accept"), rule("internet", "input", "accept")];
   return [
     ...(policy.kind === "public" ? resolveRules(resolverPort) : []),
     rule("cells-by-uid", "output", "meta skuid != 0 goto cells"),
@@ -94,34 +97,6 @@ export function networkRules(policy: Policy, { agentPort, resolverPort }: RulesO
     rule("input-errors", "input", "ct state related accept"),
     rule("input-neighbours", "input", `icmpv6 type ${NEIGHBOURS} accept`),
     ...answerRules(policy),
-  ];
-}
-
-/** The whole table, made anew in one step; each rule's line ends with its id, as a comment. The sets `resolvers4` and `resolvers6` are left to be filled. */
-export function networkScript(policy: Policy, options: RulesOptions): readonly string[] {
-  if (policy.kind === "internet") return [`table ${TABLE}`, `delete table ${TABLE}`];
-  const rules = networkRules(policy, options);
-  const chain = (name: Chain, hook?: string): readonly string[] => [
-    `chain ${name} {`,
-    ...(hook === undefined ? [] : [hook]),
-    ...rules.filter((rule) => rule.chain === name).map(({ id, text }) => `${text} # ${id}`),
-    "}",
-  ];
-  const base = (hook: string, id: NetworkRuleId): string => `type filter hook ${hook} priority filter; policy drop; # ${id}`;
-  return [
-    `table ${TABLE}`,
-    `delete table ${TABLE}`,
-    `table ${TABLE} {`,
-    `set resolvers4 { type ipv4_addr; elements = { ${DOCKER_DNS} }; }`,
-    "set resolvers6 { type ipv6_addr; }",
-    ...addressSets(policy).map(writeSet),
-    ...chain("denied"),
-    ...chain("cells"),
-    // Before Docker's own translation of 127.0.0.11.
-    ...chain("resolve", "type nat hook output priority -110; policy accept;"),
-    ...chain("output", base("output", "output-default")),
-    ...chain("input", base("input", "input-default")),
-    "}",
   ];
 }
 
@@ -167,7 +142,7 @@ function answerRules(policy: Policy): readonly NetworkRule[] {
   );
 }
 
-function addressSets(policy: Policy): readonly AddressSet[] {
+export function addressSets(policy: Policy): readonly AddressSet[] {
   if (policy.kind === "public") {
     const of = (family: 4 | 6): AddressSet => ({
       name: `special${family}`,
@@ -189,11 +164,6 @@ function addressSets(policy: Policy): readonly AddressSet[] {
     sets.set(name, set);
   }
   return [...sets.values()];
-}
-
-function writeSet({ name, family, ranges }: AddressSet): string {
-  const elements = ranges.map(formatRange).join(", ");
-  return `set ${name} { type ipv${family}_addr; flags interval; auto-merge; elements = { ${elements} }; }`;
 }
 
 function ip(family: 4 | 6): string {

@@ -1,11 +1,15 @@
+import { randomBytes } from "node:crypto";
 import type { Policy } from "./policy.ts";
 import { reachOf } from "./reach.ts";
-import { LOG_GROUP, networkScript, type RulesOptions } from "./rules.ts";
+import { LOG_GROUP, type RulesOptions } from "./rules.ts";
+import { networkScript } from "./script.ts";
 
 /** What `python/ipybox_network` is told, as JSON. */
 export function networkTask(policy: Policy, options: RulesOptions & { readonly cutFlows: boolean }): string {
+  const generation = randomBytes(4).toString("hex");
   return JSON.stringify({
-    script: networkScript(policy, options),
+    ...networkScript(policy, generation, options),
+    generation,
     log_group: policy.kind === "internet" ? null : LOG_GROUP,
     cut: options.cutFlows && policy.kind !== "internet" ? reachOf(policy) : null,
   });

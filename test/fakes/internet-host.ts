@@ -30,11 +30,13 @@ const asked = new Map<string, number>();
 const say = (reached: Reached): void => void process.stdout.write(`${JSON.stringify(reached)}\n`);
 const plain = (address: string | undefined): string => (address ?? "").replace(/^::ffff:/, "");
 
-createInterface({ input: process.stdin }).on("line", (line) => {
-  zone = JSON.parse(line) as Zone;
-  asked.clear();
-  process.stdout.write("{}\n");
-});
+createInterface({ input: process.stdin })
+  .on("line", (line) => {
+    zone = JSON.parse(line) as Zone;
+    asked.clear();
+    process.stdout.write("{}\n");
+  })
+  .on("close", () => process.exit(0)); // whoever started it has ended
 
 const files = new Map(["1.0"].map((version) => wheel("ipybox_probe", version)).map(({ file, bytes }) => [file, bytes]));
 

@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { ContainerDiedError, IpyboxError } from "ipybox";
+import { ContainerDiedError, IpyboxError, type NetworkPolicy } from "ipybox";
 import { ADDRESSES, FakeInternet, internetObstacle } from "../fakes/internet.ts";
 import { HELPER_LABEL } from "../../src/protocol/labels.ts";
 import { verifies } from "../requirements.ts";
 import { containersWith, docker } from "./docker.ts";
 import { PRELUDE } from "./network-probes.ts";
-import { type Networked, openNetworked, resolversOfContainers } from "./networked.ts";
+import { type Networked, nft, openNetworked, resolversOfContainers } from "./networked.ts";
 import { eventually, rejection } from "./sandbox.ts";
 
 /** How often helper and agent are killed; `NETWORK_KILLS=100` for a longer look. */
 const KILLS = Number(process.env["NETWORK_KILLS"] ?? 5);
+
+/** How often the policy is changed while packets are sent. Each change had let out a third of a packet. */
+const CHANGES = Number(process.env["NETWORK_CHANGES"] ?? 20);
 
 const KILL_AGENT = `for p in /proc/[0-9]*; do
   case "$(tr '\\0' ' ' < $p/cmdline)" in node*/opt/ipybox/agent*) kill -KILL "\${p#/proc/}";; esac
@@ -138,6 +141,61 @@ print(urllib.request.urlopen("http://files.example.org/", timeout=5).read().deco
     await Promise.all([box.container.setNetwork("public"), box.container.setNetwork({ allow: [] })]);
     expect(await reach(ADDRESSES.public)).toEqual(["ConnectionRefusedError"]);
     expect(await containersWith(`${HELPER_LABEL}=network`)).toEqual([]);
+  });
+
+  test(
+    `lets nothing out that both policies deny, and breaks nothing that both allow: ${CHANGES} times`,
+    { timeout: 60_000 + CHANGES * 5_000 },
+    async () => {
+      verifies("NET-08", "NET-06");
+      const policies: readonly NetworkPolicy[] = [{ allow: [ADDRESSES.public] }, "public"];
+      await using box = await openNetworked(internet, "public");
+      await using other = await box.connect();
+      const before = internet.reached.length;
+      const denied = box.client.submit(
+        `${OPEN}
+sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+print("begins")
+while not os.path.exists("/tmp/stop"):
+    for _ in range(100):
+        try: sock.sendto(b"leak", ("${ADDRESSES.private}", 99))
+        except OSError: pass`,
+        { timeoutMs: null },
+      );
+      const allowed = other.submit(
+        `${OPEN}
+stream = open_tcp("${ADDRESSES.public}")
+datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+datagrams.connect(("${ADDRESSES.public}", 99))
+datagrams.settimeout(3)
+print("begins")
+while not os.path.exists("/tmp/stop"):
+    for sock in (stream, datagrams):
+        sock.send(b"again")
+        assert sock.recv(100) == b"again"
+print("unharmed")`,
+        { timeoutMs: null },
+      );
+      for (const cell of [denied, allowed]) await cell.events()[Symbol.asyncIterator]().next(); // it has printed
+      for (let round = 0; round < CHANGES; round += 1) await box.container.setNetwork(policies[round % 2] ?? "public");
+      await using third = await box.connect();
+      await third.execute('open("/tmp/stop", "w").close()');
+      await denied.result();
+      expect((await allowed.result()).text).toBe("begins\nunharmed");
+      expect(internet.since(before).filter(({ to }) => to !== ADDRESSES.public)).toEqual([]);
+    },
+  );
+
+  test("leaves nothing of the policy before in Linux, nor of a change that was broken off", async () => {
+    verifies("NET-08");
+    await using box = await openNetworked(internet, { allow: ["10.99.0.0/16"] });
+    await nft(box.container.id, "add set inet ipybox listed4_broken { type ipv4_addr; }");
+    await box.container.setNetwork({ allow: ["10.99.0.0/16:5432"] });
+    const lines = await nft(box.container.id, "list", "sets");
+    const names = lines.map((line) => /set (\S+) \{/.exec(line)?.[1]).filter((name) => name !== undefined);
+    const generation = /^resolvers4_(.*)$/.exec(names.find((name) => name.startsWith("resolvers4")) ?? "")?.[1];
+    const expected = ["resolvers4", "resolvers6", "listed4_5432"].map((name) => `${name}_${generation}`);
+    expect(names.toSorted()).toEqual(expected.toSorted());
   });
 
   test("that is bad is refused by name, and changes nothing", async () => {

@@ -2,7 +2,8 @@ import { createSocket } from "node:dgram";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { NetworkPolicy } from "ipybox";
 import { readPolicy } from "../../src/network/policy.ts";
-import { type NetworkRuleId, networkScript } from "../../src/network/rules.ts";
+import type { NetworkRuleId } from "../../src/network/rules.ts";
+import { networkScript } from "../../src/network/script.ts";
 import { ADDRESSES, FakeInternet, internetObstacle } from "../fakes/internet.ts";
 import { type CreateRequest, mutatingDaemon } from "../fakes/mutating-daemon.ts";
 import { verifies } from "../requirements.ts";
@@ -95,6 +96,7 @@ const MUTATIONS: readonly NetworkMutation[] = [
 
 /** Rules whose absence nothing here can show, and why. */
 const UNSEEN: Readonly<Partial<Record<NetworkRuleId, string>>> = {
+  internet: "only after another policy: network-change.test.ts has it",
   "agent-port": "without it no container starts: every other test shows it",
   "cells-by-uid": "held twice: by rest-as-cells",
   "rest-as-cells": "held twice: by the default of the chain",
@@ -110,10 +112,10 @@ const UNSEEN: Readonly<Partial<Record<NetworkRuleId, string>>> = {
 function without(rule: NetworkRuleId): (request: CreateRequest) => void {
   return (request) => {
     if (request.HostConfig.NetworkMode?.startsWith("container:") !== true) return;
-    const task = JSON.parse((request.Cmd ?? []).join("")) as { script: string[] };
-    const kept = task.script.filter((line) => !line.endsWith(` # ${rule}`));
-    if (kept.length === task.script.length) throw new Error(`the script has no rule ${rule}`);
-    request.Cmd = [JSON.stringify({ ...task, script: kept })];
+    const task = JSON.parse((request.Cmd ?? []).join("")) as { rules: string[] };
+    const kept = task.rules.filter((line) => !line.endsWith(` # ${rule}`));
+    if (kept.length === task.rules.length) throw new Error(`the script has no rule ${rule}`);
+    request.Cmd = [JSON.stringify({ ...task, rules: kept })];
   };
 }
 
@@ -150,8 +152,8 @@ describe.skipIf(obstacle !== undefined)("without one rule of the network, a prob
 it("every rule is taken away, or there is a reason why that can't be seen", () => {
   verifies("SEC-06");
   const known = new Set([...MUTATIONS.map(({ rule }) => rule), ...Object.keys(UNSEEN)]);
-  const policies: readonly NetworkPolicy[] = ["public", "none", { allow: [NAME, ADDRESSES.private] }];
-  const lines = policies.flatMap((policy) => networkScript(readPolicy(policy), { agentPort: 1, resolverPort: 2 }));
+  const policies: readonly NetworkPolicy[] = ["internet", "public", "none", { allow: [NAME, ADDRESSES.private] }];
+  const lines = policies.flatMap((policy) => networkScript(readPolicy(policy), "7f", { agentPort: 1, resolverPort: 2 }).rules);
   const ids = lines.map((line) => / # (\S+)$/.exec(line)?.[1]).filter((id) => id !== undefined);
   expect([...new Set(ids)].filter((id) => !known.has(id))).toEqual([]);
 });

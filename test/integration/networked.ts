@@ -1,3 +1,4 @@
+import type Docker from "dockerode";
 import {
   DEFAULTS,
   type DeniedEvent,
@@ -48,12 +49,27 @@ export async function openNetworked(
 
 /** The resolvers that containers of this machine ask. */
 export async function resolversOfContainers(): Promise<readonly string[]> {
-  const container = await docker.createContainer({ Image: DEFAULTS.tag, Entrypoint: ["/bin/cat", "/etc/resolv.conf"] });
+  const lines = await printed(["/bin/cat", "/etc/resolv.conf"], {});
+  return lines.map((line) => /nameserver\s+(\S+)/.exec(line)?.[1]).filter((address) => address !== undefined);
+}
+
+/** What `nft` says in the network of a container; its own root may not ask. */
+export async function nft(containerId: string, ...args: readonly string[]): Promise<readonly string[]> {
+  return printed(["/usr/sbin/nft", ...args], { NetworkMode: `container:${containerId}`, CapAdd: ["NET_ADMIN"] });
+}
+
+async function printed(command: readonly string[], HostConfig: Docker.HostConfig): Promise<readonly string[]> {
+  const container = await docker.createContainer({
+    Image: DEFAULTS.tag,
+    Entrypoint: [...command],
+    User: "0",
+    Tty: true,
+    HostConfig,
+  });
   try {
     await container.start();
     await container.wait();
-    const lines = (await container.logs({ stdout: true, follow: false })).toString("latin1").split("\n");
-    return lines.map((line) => /nameserver\s+(\S+)/.exec(line)?.[1]).filter((address) => address !== undefined);
+    return (await container.logs({ stdout: true, follow: false })).toString("latin1").split(/\r?\n/);
   } finally {
     await container.remove({ force: true });
   }

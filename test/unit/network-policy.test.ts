@@ -8,7 +8,8 @@ import { EntryError, formatEntry, parseEntry } from "../../src/network/entry.ts"
 import { canonicalName, parseAuthority } from "../../src/network/host.ts";
 import { Judge } from "../../src/network/judge.ts";
 import { canonicalPolicy, type NetworkPolicy, readPolicy } from "../../src/network/policy.ts";
-import { networkRules, networkScript } from "../../src/network/rules.ts";
+import { networkRules } from "../../src/network/rules.ts";
+import { networkScript } from "../../src/network/script.ts";
 import { checkPolicy } from "../../src/sandbox-spec.ts";
 import { verifies } from "../requirements.ts";
 
@@ -264,9 +265,15 @@ test("the rules of a policy, by name", () => {
     expect.arrayContaining([...shared, "resolve-through-agent", "special-ranges", "public", "input-answers"]),
   );
   expect(ids({ allow: ["10.0.0.1"] })).toEqual(expect.arrayContaining([...shared, "listed", "input-answers"]));
-  const script = networkScript(readPolicy("none"), { agentPort: 1, resolverPort: 2 });
-  expect(script).toContain("oif lo accept # loopback");
-  expect(script.filter((line) => line.includes("policy drop; # "))).toHaveLength(2);
+  const { rules } = networkScript(readPolicy("none"), "7f", { agentPort: 1, resolverPort: 2 });
+  expect(rules).toContain("oif lo accept # loopback");
+  expect(rules.filter((line) => line.includes("policy drop; # "))).toHaveLength(2);
+  const { sets, rules: listed } = networkScript(readPolicy({ allow: ["10.0.0.1", "[fd00::]/8:5432"] }), "7f", {
+    agentPort: 1,
+    resolverPort: 2,
+  });
+  expect(sets).toContain("set listed6_5432_7f { type ipv6_addr; flags interval; auto-merge; elements = { fd00::/8 }; }");
+  expect(listed).toContain("meta l4proto { tcp, udp } th dport 5432 ip6 daddr @listed6_5432_7f accept # listed");
 });
 
 describe("whatever it is given,", () => {
