@@ -107,8 +107,7 @@ export interface ExecutionContainerOptions {
   /** What the daemon keeps of the container's own log, in bytes; cells don't write there. Default 2 MiB. */
   readonly logBytes?: number | undefined;
   /**
-   * What cells may write to the container's own disk, in bytes, and the size of any file of theirs; null for no bound.
-   * Bind mounts and `/dev/shm` are not counted. A kernel that writes more is ended (`KernelDiedError` with the reason
+   * What cells may write to the container's own disk, in bytes; null for no bound. No file of theirs is larger than 15/16 of it. Bind mounts and `/dev/shm` are not counted. A kernel that writes more is ended (`KernelDiedError` with the reason
    * `disk`), unless the daemon's storage refuses the write before. Default 10 GiB.
    */
   readonly diskBytes?: number | null | undefined;

@@ -82,13 +82,17 @@ describe("the bound of the disk", () => {
   const LIMIT = 48 * MIB;
   const sandbox = useContainer({ diskBytes: LIMIT });
 
-  it("refuses a file that is larger than all of it, at once", async () => {
+  it("refuses a file that is larger than all of it, at once, and the kernel lives on", async () => {
     verifies("SEC-03");
     await using client = await sandbox.connect();
+    await client.execute("kept = 7");
     const error = await rejection(client.execute(`open('/tmp/large', 'wb').write(bytes(${LIMIT + MIB}))`), ExecutionError);
     expect(error.message).toContain("File too large");
     const sparse = await rejection(client.execute("open('/tmp/sparse', 'wb').truncate(1 << 50)"), ExecutionError);
     expect(sparse.message).toContain("File too large");
+    // Longer than it takes until a full disk ends whoever has filled it.
+    const { text, freshKernel } = await client.execute("import time; time.sleep(2); kept");
+    expect([text, freshKernel]).toEqual(["7", false]);
     await client.execute("!rm -f /tmp/large /tmp/sparse");
   });
 

@@ -5,6 +5,8 @@ import { seccompProfile } from "./seccomp.ts";
 
 const PORT = `${AGENT_PORT}/tcp`;
 const LOG_FILES = 2;
+/** Of the disk: less than all of it, so that a write that is refused does not leave the disk full, which would end the kernel. */
+const LARGEST_FILE = 15 / 16;
 
 /** How a sandbox is created: everything that confines it, field by field. */
 export function containerProfile(spec: SandboxSpec, publishOn: string): Docker.ContainerCreateOptions {
@@ -73,8 +75,7 @@ function bounds(spec: SandboxSpec): Docker.HostConfig {
       ulimit("core", Math.max(spec.coreBytes, 1)),
       ulimit("memlock", 65_536),
       ulimit("msgqueue", 409_600),
-      // No file can be larger than the disk it may use.
-      ...(spec.diskBytes === null ? [] : [ulimit("fsize", spec.diskBytes)]),
+      ...(spec.diskBytes === null ? [] : [ulimit("fsize", Math.floor(spec.diskBytes * LARGEST_FILE))]),
     ],
     LogConfig: {
       Type: "json-file",

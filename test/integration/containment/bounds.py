@@ -64,7 +64,7 @@ def _(context):
 
 @probe("bounds", "file-size", "a file can't be larger than the disk")
 def _(context):
-    return expect("the limit", resource.getrlimit(resource.RLIMIT_FSIZE), (context["diskBytes"],) * 2)
+    return expect("the limit", resource.getrlimit(resource.RLIMIT_FSIZE), (context["diskBytes"] * 15 // 16,) * 2)
 
 
 @probe("bounds", "raise-limits", "no limit can be raised")
