@@ -25,8 +25,6 @@ def load(sets: list[str], rules: list[str], generation: str, tells: bool) -> Non
     sets = sets + _fill_resolvers(_resolvers(), generation)
     rules = [line for line in rules if tells or not line.endswith(_TELL)]
     before = _names_of_sets()
-    if not before:  # nothing was denied until now, so that nothing gets out that shall not
-        return _transaction(sets + rules)
     _transaction(sets)
     _transaction(rules + [f"delete set {_FAMILY} {_TABLE} {name}" for name in before])
 

@@ -1,11 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ContainerDiedError, IpyboxError, type NetworkPolicy } from "ipybox";
 import { ADDRESSES, FakeInternet, internetObstacle } from "../fakes/internet.ts";
-import { HELPER_LABEL } from "../../src/protocol/labels.ts";
 import { verifies } from "../requirements.ts";
-import { containersWith, docker } from "./docker.ts";
+import { docker } from "./docker.ts";
 import { PRELUDE } from "./network-probes.ts";
-import { type Networked, nft, openNetworked, resolversOfContainers } from "./networked.ts";
+import { type Networked, networkHelpersOf, nft, openNetworked, resolversOfContainers } from "./networked.ts";
 import { eventually, rejection } from "./sandbox.ts";
 
 /** How often helper and agent are killed; `NETWORK_KILLS=100` for a longer look. */
@@ -140,7 +139,7 @@ print(urllib.request.urlopen("http://files.example.org/", timeout=5).read().deco
     expect(text).toBe("hello from the internet");
     await Promise.all([box.container.setNetwork("public"), box.container.setNetwork({ allow: [] })]);
     expect(await reach(ADDRESSES.public)).toEqual(["ConnectionRefusedError"]);
-    expect(await containersWith(`${HELPER_LABEL}=network`)).toEqual([]);
+    expect(await networkHelpersOf(box.container.id)).toEqual([]);
   });
 
   test(
@@ -254,7 +253,7 @@ while time.monotonic() < stop and not os.path.exists("/tmp/stop"):
           (error: unknown) => error as IpyboxError,
         );
         let found: readonly string[] = [];
-        await eventually(async () => (found = await containersWith(`${HELPER_LABEL}=network`)).length > 0);
+        await eventually(async () => (found = await networkHelpersOf(box.container.id)).length > 0);
         await Promise.all(
           found.map((id) =>
             docker
@@ -274,7 +273,7 @@ while time.monotonic() < stop and not os.path.exists("/tmp/stop"):
       await other.execute('open("/tmp/stop", "w").close()');
       await cell.result();
       expect(await box.packets()).toBe(0);
-      expect(await containersWith(`${HELPER_LABEL}=network`)).toEqual([]);
+      expect(await networkHelpersOf(box.container.id)).toEqual([]);
     },
   );
 });

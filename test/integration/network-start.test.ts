@@ -3,7 +3,8 @@ import { DEFAULTS, ExecutionClient, ExecutionContainer, IpyboxError, type Networ
 import { listContainers, removeRemains } from "../../src/containers.ts";
 import { HELPER_LABEL, OWNER_LABEL, SESSION_LABEL } from "../../src/protocol/labels.ts";
 import { verifies } from "../requirements.ts";
-import { containersWith, docker, inspect, ownContainers, removeImages } from "./docker.ts";
+import { docker, inspect, ownContainers, removeImages } from "./docker.ts";
+import { networkHelpersOf } from "./networked.ts";
 import { eventually, rejection } from "./sandbox.ts";
 
 describe("where the rules can't be put into effect", () => {
@@ -43,7 +44,7 @@ describe("where the rules can't be put into effect", () => {
   test("nor is anything begun for the policy internet, which needs no rules", async () => {
     verifies("NET-01");
     await using container = await ExecutionContainer.create({ tag, network: "internet" });
-    expect(await containersWith(`${HELPER_LABEL}=network`)).toEqual([]);
+    expect(await networkHelpersOf(container.id)).toEqual([]);
     expect(container.port).toBeGreaterThan(0);
   });
 });

@@ -8,6 +8,7 @@ import {
   type NetworkPolicy,
 } from "ipybox";
 import type { Attachment, FakeInternet } from "../fakes/internet.ts";
+import { HELPER_LABEL, SESSION_LABEL } from "../../src/protocol/labels.ts";
 import { docker } from "./docker.ts";
 
 /** A container whose way out is a fake internet, with a kernel that was started after it had that. */
@@ -45,6 +46,13 @@ export async function openNetworked(
     await container.kill();
     throw error;
   }
+}
+
+/** The containers that put a policy into effect for this one: other tests have their own. */
+export async function networkHelpersOf(containerId: string): Promise<readonly string[]> {
+  const { Labels } = (await docker.getContainer(containerId).inspect()).Config;
+  const label = [`${HELPER_LABEL}=network`, `${SESSION_LABEL}=${Labels[SESSION_LABEL] ?? ""}`];
+  return (await docker.listContainers({ all: true, filters: { label } })).map(({ Id: id }) => id);
 }
 
 /** The resolvers that containers of this machine ask. */
