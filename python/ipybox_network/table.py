@@ -24,7 +24,10 @@ def load(sets: list[str], rules: list[str], generation: str, tells: bool) -> Non
     """Replaces the rules in one step, or raises with what ``nft`` says; see ``src/network/script.ts``."""
     sets = sets + _fill_resolvers(_resolvers(), generation)
     rules = [line for line in rules if tells or not line.endswith(_TELL)]
-    before = _names_of_sets()
+    try:
+        before = _names_of_sets()
+    except OSError as error:
+        raise SystemExit(f"nftables can't be asked for its sets: {error}") from error
     _transaction(sets)
     _transaction(rules + [f"delete set {_FAMILY} {_TABLE} {name}" for name in before])
 

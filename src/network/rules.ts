@@ -46,6 +46,7 @@ export type NetworkRuleId =
   | "input-loopback"
   | "input-errors"
   | "input-answers"
+  | "input-streams"
   | "input-neighbours";
 
 export interface RulesOptions {
@@ -131,14 +132,19 @@ function reachRules(policy: Policy): readonly NetworkRule[] {
   }));
 }
 
-/** What comes back to a cell: answers alone, and only from where it may send to. */
+/**
+ * What comes back to a cell: answers alone, and only from where it may send to. Of a connection that is older than the first
+ * policy, Linux does not know who has begun it; but without a SYN no other can begin one.
+ */
 function answerRules(policy: Policy): readonly NetworkRule[] {
-  const answers = "ct state established ct direction reply";
-  const rule = (match: string): NetworkRule => ({ id: "input-answers", chain: "input", text: `${answers} ${match} accept` });
+  const rules = (match: string): readonly NetworkRule[] => [
+    { id: "input-answers", chain: "input", text: `ct state established ct direction reply ${match} accept` },
+    { id: "input-streams", chain: "input", text: `tcp flags & (syn | ack) != syn ${match} accept` },
+  ];
   const sets = addressSets(policy);
-  if (policy.kind === "public") return sets.map(({ name, family }) => rule(`${ip(family)} saddr != @${name}`));
-  return sets.map(({ name, family, port }) =>
-    rule(`${port === undefined ? "" : `meta l4proto { tcp, udp } th sport ${port} `}${ip(family)} saddr @${name}`),
+  if (policy.kind === "public") return sets.flatMap(({ name, family }) => rules(`${ip(family)} saddr != @${name}`));
+  return sets.flatMap(({ name, family, port }) =>
+    rules(`${port === undefined ? "" : `meta l4proto { tcp, udp } th sport ${port} `}${ip(family)} saddr @${name}`),
   );
 }
 

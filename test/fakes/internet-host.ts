@@ -75,14 +75,18 @@ for (const [kind, port] of [
   server.listen(port, "::");
 }
 
-for (const port of [22, 5432, 5433]) {
+/** An echo that lets a sender wait. */
+const SLOW_PORT = 5434;
+
+for (const port of [22, 5432, 5433, SLOW_PORT]) {
   createTcpServer((socket) => {
     const to = plain(socket.localAddress);
     say({ kind: "tcp", to, port, text: "" });
     socket.on("error", () => socket.destroy());
     socket.on("data", (chunk: Buffer) => say({ kind: "tcp", to, port, text: chunk.toString("latin1") }));
     if (port === 22) socket.write("SSH-2.0-fake\r\n");
-    socket.pipe(socket);
+    if (port === SLOW_PORT) socket.on("data", (chunk: Buffer) => setTimeout(() => socket.write(chunk), 3_000));
+    else socket.pipe(socket);
   }).listen(port, "::");
 }
 

@@ -185,6 +185,22 @@ print("unharmed")`,
     },
   );
 
+  test("from internet, where Linux keeps no connections in mind, leaves those that wait for an answer", async () => {
+    verifies("NET-08");
+    for (const policy of ["public", { allow: [`${ADDRESSES.public}:5434`] }] satisfies NetworkPolicy[]) {
+      await using box = await openNetworked(internet, "internet");
+      const cell = box.client.submit(`${PRELUDE}
+sock = socket.create_connection(("${ADDRESSES.public}", 5434), timeout=10)
+for _ in range(2):
+    sock.sendall(b"again")
+    print("waits")
+    print(sock.recv(100).decode())`);
+      await cell.events()[Symbol.asyncIterator]().next(); // it has printed
+      await box.container.setNetwork(policy);
+      expect((await cell.result()).text).toBe("waits\nagain\nwaits\nagain");
+    }
+  });
+
   test("leaves nothing of the policy before in Linux, nor of a change that was broken off", async () => {
     verifies("NET-08");
     await using box = await openNetworked(internet, { allow: ["10.99.0.0/16"] });

@@ -97,6 +97,7 @@ const MUTATIONS: readonly NetworkMutation[] = [
 /** Rules whose absence nothing here can show, and why. */
 const UNSEEN: Readonly<Partial<Record<NetworkRuleId, string>>> = {
   internet: "only after another policy: network-change.test.ts has it",
+  "input-streams": "only of connections that are older than the policy: network-change.test.ts has it",
   "agent-port": "without it no container starts: every other test shows it",
   "cells-by-uid": "held twice: by rest-as-cells",
   "rest-as-cells": "held twice: by the default of the chain",
