@@ -82,7 +82,7 @@ const MUTATIONS: readonly NetworkMutation[] = [
   { rule: "special-ranges", policy: "public", check: stays },
   { rule: "input-default", policy: "none", check: isClosed },
   { rule: "public", policy: "public", check: works(`tcp("${ADDRESSES.public}")`) },
-  { rule: "input-answers", policy: "public", check: works(`tcp("${ADDRESSES.public}")`) },
+  { rule: "input-answers", policy: "public", check: works(`udp("${ADDRESSES.public}", 99)`) },
   { rule: "listed", policy: { allow: [ADDRESSES.private] }, check: works(`tcp("${ADDRESSES.private}")`) },
   { rule: "resolve-through-agent", policy: "public", check: works(`socket.getaddrinfo("${NAME}", 80)`) },
   { rule: "agent", policy: byName, check: fetches },

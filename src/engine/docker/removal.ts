@@ -5,6 +5,8 @@ import { daemonMessage, statusOf } from "./failures.ts";
 
 /** A daemon may tell at once that a removal has ended, of one that has begun anew. */
 const AGAIN_MS = 20;
+/** It may also never tell: Docker 20.10 was seen to wait on for a container that had just gone. */
+const LOOK_MS = 1_000;
 
 /** Ends and removes a container; waits where somebody else does so, and succeeds when there is none. */
 export async function removeContainer(container: Docker.Container, signal: AbortSignal): Promise<void> {
@@ -18,8 +20,9 @@ export async function removeContainer(container: Docker.Container, signal: Abort
       if (!isUnderway) throw error;
     }
     // Whether that goes well, only the next attempt shows.
-    await container.wait({ condition: "removed", ...abortable(signal) }).catch((error: unknown) => {
-      if (statusOf(error) !== 404) throw error;
+    const look = AbortSignal.timeout(LOOK_MS);
+    await container.wait({ condition: "removed", ...abortable(AbortSignal.any([signal, look])) }).catch((error: unknown) => {
+      if (statusOf(error) !== 404 && !look.aborted) throw error;
     });
     await delay(AGAIN_MS, undefined, { signal });
   }
