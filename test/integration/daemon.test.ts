@@ -190,7 +190,7 @@ test("a removal that somebody else has begun is looked at again when the daemon 
     if (method !== "DELETE") return; // the answer of a wait never comes
     removals += 1;
     const [status, message] = removals === 1 ? [409, "removal of container 0123456789ab is already in progress"] : [404, "gone"];
-    response.writeHead(status as number, { "content-type": "application/json" }).end(JSON.stringify({ message }));
+    response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify({ message }));
   });
   await new DockerEngine(daemon.dockerHost).remove("0123456789abcdef");
   expect(removals).toBe(2);
