@@ -12,7 +12,7 @@ from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
 
 from .channel import Channel
-from .plain_values import has_only_text
+from .plain_values import has_only_text, plain_text
 
 #: Formatters give these as base64 text; they travel as bytes.
 _BINARY_TYPES = frozenset(
@@ -102,6 +102,9 @@ class KernelDisplayHook(DisplayHook):
     """Sends the value of a cell's last expression as ``execute_result``."""
 
     channel: Channel
+    shell: Any
+    #: A trait of IPython's that nobody observes, and each cell sets twice.
+    exec_result: Any = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -117,16 +120,14 @@ class KernelDisplayHook(DisplayHook):
         return self._hooks.remove(hook)
 
     def quiet(self) -> bool:
-        assert self.shell is not None
         cells = self.shell.history_manager.input_hist_parsed
         # Without one, none can be the last token.
         return bool(cells) and ";" in cells[-1] and super().quiet()
 
     def compute_format_data(self, result: Any) -> Any:
-        assert self.shell is not None
         formatter = self.shell.display_formatter
         if has_only_text(result, formatter):
-            text = formatter.formatters["text/plain"](result)
+            text = plain_text(result, formatter.formatters["text/plain"])
             return ({} if text is None else {"text/plain": text}), {}
         return super().compute_format_data(result)
 
@@ -147,7 +148,6 @@ class KernelDisplayHook(DisplayHook):
         data, metadata = self._bundle
         content = {"execution_count": self.prompt_count, "data": data, "metadata": metadata}
         if (shown := self._hooks.apply("execute_result", content)) is not None:
-            assert self.shell is not None
             # With other settings of IPython more may follow, and it may take its time.
             last = self.shell.ast_node_interactivity in ("last_expr", "last", "last_expr_or_assign")
             send = self.channel.value if last else self.channel.message

@@ -14,6 +14,9 @@ _Entry = tuple[int, int, Any]
 class SessionHistory(HistoryManager):
     """Answers from memory what IPython asks its database: the last cells, and those that match."""
 
+    #: Traits of IPython's that nobody observes, and each cell sets.
+    _i = _ii = _iii = _i00 = ""
+
     def store_output(self, line_num: int) -> None:
         """What `Out` has forgotten is forgotten here, too: a kernel may run cells for weeks."""
         super().store_output(line_num)

@@ -6,7 +6,8 @@ registered for the type. That takes a quarter of the time of a short cell.
 
 from typing import Any
 
-from IPython.core.formatters import DisplayFormatter
+from IPython.core.formatters import DisplayFormatter, PlainTextFormatter
+from IPython.lib import pretty
 
 #: Their instances have no attributes of their own. Exactly these types: a subclass may have methods.
 _PLAIN_TYPES = frozenset({int, float, complex, bool, str, bytes, list, tuple, dict, set, frozenset, range})
@@ -33,3 +34,16 @@ def _knows(formatter: Any, value: Any, kind: type) -> bool:
         return True
     names = tables.get("deferred_printers")
     return bool(names) and any(("builtins", base.__name__) in names for base in kind.__mro__)
+
+
+def plain_text(value: Any, formatter: PlainTextFormatter) -> str | None:
+    """The text of a value that has only text: where the printer would ask for its ``repr``, without the printer."""
+    types: dict = formatter.type_printers
+    singletons: dict = formatter.singleton_printers
+    if types.get(type(value)) is pretty._repr_pprint and id(value) not in singletons:
+        try:
+            return repr(value)
+        except ValueError:  # a number with too many digits, which the printer tells of
+            pass
+    text: str | None = formatter(value)
+    return text

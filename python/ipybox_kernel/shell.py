@@ -34,6 +34,7 @@ from .errors import describe_exception, exception_text, hide_own_frames
 from .guard import shell_escape
 from .history import SessionHistory
 from .magics import KernelMagics
+from .plain_cells import QuickTransformerManager
 
 #: Root's own, empty: nothing that a cell writes is read when the zygote starts again.
 IPYTHON_DIR = "/run/ipybox/ipython"
@@ -53,8 +54,12 @@ class ZMQInteractiveShell(InteractiveShell):
     displayhook_class = Type(KernelDisplayHook)
     display_pub_class = Type(KernelDisplayPublisher)
     exiter = Instance(ZMQExitAutocall)
+    input_transformer_manager = Instance(QuickTransformerManager, ())
     #: ipykernel's kernel object; there is none. Libraries look whether it is there.
     kernel = AnyTrait()
+    #: Traits of IPython's that nobody observes, and each cell sets.
+    last_execution_succeeded = True
+    last_execution_result: ExecutionResult | None = None
 
     displayhook: KernelDisplayHook
     display_pub: KernelDisplayPublisher
@@ -207,6 +212,11 @@ class ZMQInteractiveShell(InteractiveShell):
     def init_hooks(self) -> None:
         super().init_hooks()
         self.set_hook("show_in_pager", _show_in_pager, 99)
+
+    def init_displayhook(self) -> None:
+        super().init_displayhook()
+        # Not as a trait: that takes several times as long to read, and each cell reads it thirty times.
+        type(self.displayhook).shell = self
 
     def init_virtualenv(self) -> None:
         pass  # entered in spawn.py

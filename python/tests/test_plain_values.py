@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from IPython.core.formatters import DisplayFormatter, HTMLFormatter
 
-from ipybox_kernel.plain_values import has_only_text
+from ipybox_kernel.plain_values import has_only_text, plain_text
 
 
 class Sub(int):
@@ -23,6 +23,35 @@ def test_a_plain_value_has_text_only(value: Any) -> None:
     formatter = DisplayFormatter()
     assert has_only_text(value, formatter)
     assert formatter.format(value) == ({"text/plain": formatter.formatters["text/plain"](value)}, {})
+
+
+@pytest.mark.parametrize("value", [*PLAIN, "a\nb\x0b\u2028", "ü" * 200, -0.0, float("nan"), 10**4000, True, False], ids=str)
+def test_a_plain_value_has_the_text_of_the_printer(value: Any) -> None:
+    # verifies: OUT-01
+    printer = DisplayFormatter().formatters["text/plain"]
+    assert plain_text(value, printer) == printer(value)
+
+
+def test_a_number_with_too_many_digits_is_told_of_by_the_printer(capsys: pytest.CaptureFixture[str]) -> None:
+    # verifies: OUT-01
+    assert plain_text(10**5000, DisplayFormatter().formatters["text/plain"]) is None
+    told = capsys.readouterr().err
+    assert "set_int_max_str_digits" in told
+    assert "During handling" not in told
+
+
+@pytest.mark.parametrize("setting", ["float_precision", "type", "singleton"])
+def test_the_printers_settings_count(setting: str) -> None:
+    # verifies: OUT-01
+    printer = DisplayFormatter().formatters["text/plain"]
+    value = 1.23456789
+    if setting == "float_precision":
+        printer.float_precision = "%.2f"
+    elif setting == "type":
+        printer.for_type(float, lambda value, p, cycle: p.text("1.23"))
+    else:
+        printer.singleton_printers[id(value)] = lambda value, p, cycle: p.text("1.23")
+    assert plain_text(value, printer) == "1.23"
 
 
 @pytest.mark.parametrize("value", [Sub(1), object(), Ellipsis, len, int])

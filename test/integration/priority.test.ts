@@ -21,7 +21,20 @@ seen`;
 
 const PRIORITIES = "[-10, 0, 0, 0, -12]";
 
+/** `nice` of the agent's threads: its own, and how many have which. */
+const AGENT_THREADS = `
+import collections, os
+agent = next(pid for pid in os.listdir("/proc") if pid.isdigit() and b"agent.cjs" in open(f"/proc/{pid}/cmdline", "rb").read())
+names = {thread: open(f"/proc/{agent}/task/{thread}/comm").read().strip() for thread in os.listdir(f"/proc/{agent}/task")}
+print(sorted({(names[thread] == "libuv-worker", os.getpriority(os.PRIO_PROCESS, int(thread))) for thread in names if thread != agent}))`;
+
 describe("priorities in a container", () => {
+  it("put the threads in which the agent's code is compiled behind kernels, and its file threads not", async () => {
+    verifies("LIFE-04");
+    await using client = await sandbox.connect();
+    expect((await client.execute(AGENT_THREADS)).text).toBe("[(False, -5), (True, -12)]");
+  });
+
   it("are the agent's first, then a kernel's, a fork's too, then those of what a kernel starts", async () => {
     verifies("LIFE-04", "SEC-04");
     await using client = await sandbox.connect();
