@@ -31,7 +31,7 @@ export async function holdPolicy(
 ): Promise<NetworkChange> {
   if (policy.kind === "internet") return { gone: Promise.resolve() };
   const { after, timeoutMs, signal } = options;
-  const task = networkTask(policy, { agentPort: AGENT_PORT, resolverPort: RESOLVER_PORT, cutFlows: false });
+  const task = networkTask(policy, { agentPort: AGENT_PORT, resolverPort: RESOLVER_PORT, cellsRun: false });
   return engine.changeNetwork(container.id, { ...requestFor(container), task, after }, { timeoutMs, signal });
 }
 
@@ -69,7 +69,7 @@ export class ContainerNetwork {
     // The agent first: only it can tell where it answers questions about names.
     const { resolverPort } = await this.#tellAgent(policy);
     try {
-      const task = networkTask(policy, { agentPort: AGENT_PORT, resolverPort, cutFlows: true });
+      const task = networkTask(policy, { agentPort: AGENT_PORT, resolverPort, cellsRun: true });
       const request = { ...requestFor(this.#container), task };
       const { gone } = await this.#engine.changeNetwork(this.#container.id, request, { timeoutMs: CHANGE_MS, signal });
       this.#policy = policy;

@@ -22,7 +22,8 @@ def main() -> None:
     except OSError as error:  # this Linux can't
         print(f"untold: {error}", flush=True)
         tells = False
-    table.load(task["sets"], task["rules"], task["generation"], tells)
+    load = table.replace if task["cells_run"] else table.load
+    load(task["sets"], task["rules"], task["generation"], tells)
     if task["cut"] is not None:
         flows.cut(flows.Reach(**task["cut"]))
     if watch is not None:

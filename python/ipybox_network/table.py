@@ -21,15 +21,18 @@ _ANONYMOUS = 1
 
 
 def load(sets: list[str], rules: list[str], generation: str, tells: bool) -> None:
-    """Replaces the rules in one step, or raises with what ``nft`` says; see ``src/network/script.ts``."""
-    sets = sets + _fill_resolvers(_resolvers(), generation)
-    rules = [line for line in rules if tells or not line.endswith(_TELL)]
+    """Loads the first rules before any cell runs, or raises with what ``nft`` says."""
+    _transaction(_filled(sets, generation) + _told(rules, tells))
+
+
+def replace(sets: list[str], rules: list[str], generation: str, tells: bool) -> None:
+    """Replaces the rules so that no packet slips through; see ``src/network/script.ts``."""
     try:
         before = _names_of_sets()
     except OSError as error:
         raise SystemExit(f"nftables can't be asked for its sets: {error}") from error
-    _transaction(sets)
-    _transaction(rules + [f"delete set {_FAMILY} {_TABLE} {name}" for name in before])
+    _transaction(_filled(sets, generation))
+    _transaction(_told(rules, tells) + [f"delete set {_FAMILY} {_TABLE} {name}" for name in before])
 
 
 def _transaction(lines: list[str]) -> None:
@@ -54,9 +57,14 @@ def _text(value: bytes) -> str:
     return value.rstrip(b"\0").decode()
 
 
-def _fill_resolvers(addresses: list[str], generation: str) -> list[str]:
+def _told(rules: list[str], tells: bool) -> list[str]:
+    return [line for line in rules if tells or not line.endswith(_TELL)]
+
+
+def _filled(sets: list[str], generation: str) -> list[str]:
+    addresses = _resolvers()
     families = {"resolvers4": [a for a in addresses if ":" not in a], "resolvers6": [a for a in addresses if ":" in a]}
-    return [
+    return sets + [
         f"add element {_FAMILY} {_TABLE} {name}_{generation} {{ {', '.join(found)} }}"
         for name, found in families.items()
         if found

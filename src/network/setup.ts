@@ -4,13 +4,19 @@ import { reachOf } from "./reach.ts";
 import { LOG_GROUP, type RulesOptions } from "./rules.ts";
 import { networkScript } from "./script.ts";
 
+export interface NetworkTaskOptions extends RulesOptions {
+  /** Cells may run meanwhile, and have connections open. */
+  readonly cellsRun: boolean;
+}
+
 /** What `python/ipybox_network` is told, as JSON. */
-export function networkTask(policy: Policy, options: RulesOptions & { readonly cutFlows: boolean }): string {
+export function networkTask(policy: Policy, options: NetworkTaskOptions): string {
   const generation = randomBytes(4).toString("hex");
   return JSON.stringify({
     ...networkScript(policy, generation, options),
     generation,
     log_group: policy.kind === "internet" ? null : LOG_GROUP,
-    cut: options.cutFlows && policy.kind !== "internet" ? reachOf(policy) : null,
+    cells_run: options.cellsRun,
+    cut: options.cellsRun && policy.kind !== "internet" ? reachOf(policy) : null,
   });
 }

@@ -1,5 +1,4 @@
-import { text } from "node:stream/consumers";
-import { PassThrough } from "node:stream";
+import { type Duplex, PassThrough } from "node:stream";
 import type Docker from "dockerode";
 import { IpyboxError } from "../../errors.ts";
 import type { NetworkRequest } from "../engine.ts";
@@ -28,16 +27,20 @@ export async function runNetworkHelper(
   try {
     signal.throwIfAborted();
     const options = { stream: true, stdout: true, stderr: true, ...abortable(signal) };
-    const attached = await helper.attach(options);
+    const attached = (await helper.attach(options)) as Duplex;
     const output = readOutput(docker, attached);
     output.catch(() => undefined); // awaited below, unless what comes first fails
     await request.after;
     await helper.start(abortable(signal));
-    const said = (await output).trim();
-    if (said.split("\n").at(-1) === "ready") return helper;
-    throw new IpyboxError("network_failed", `The network policy can't be put into effect: ${said || "nothing was said"}.`, {
-      details: { containerId: id },
-    });
+    const said = await output;
+    if (isReady(said)) return helper;
+    throw new IpyboxError(
+      "network_failed",
+      `The network policy can't be put into effect: ${said.trim() || "nothing was said"}.`,
+      {
+        details: { containerId: id },
+      },
+    );
   } catch (error) {
     await discard(); // it may be removing itself
     throw error;
@@ -61,12 +64,24 @@ function profile(id: string, { image, labels, task }: NetworkRequest): Docker.Co
   });
 }
 
-async function readOutput(docker: Docker, attached: NodeJS.ReadableStream): Promise<string> {
-  const both = new PassThrough();
+/** Its last line, once the policy holds: what follows takes as long again, and is only its end. */
+function isReady(said: string): boolean {
+  return /(^|\n)ready\n$/.test(said);
+}
+
+/** All that it says, or all until it is ready. */
+async function readOutput(docker: Docker, attached: Duplex): Promise<string> {
+  const both = new PassThrough({ encoding: "utf8" });
   const modem = docker.modem as { demuxStream(from: NodeJS.ReadableStream, out: PassThrough, err: PassThrough): void };
   modem.demuxStream(attached, both, both);
   attached.on("end", () => both.end());
   attached.on("close", () => both.end());
   attached.on("error", (error) => both.destroy(error));
-  return text(both);
+  let said = "";
+  for await (const piece of both) {
+    said += piece;
+    if (isReady(said)) break;
+  }
+  attached.destroy();
+  return said;
 }
