@@ -54,7 +54,6 @@ class ZMQInteractiveShell(InteractiveShell):
     displayhook_class = Type(KernelDisplayHook)
     display_pub_class = Type(KernelDisplayPublisher)
     exiter = Instance(ZMQExitAutocall)
-    input_transformer_manager = Instance(QuickTransformerManager, ())
     #: ipykernel's kernel object; there is none. Libraries look whether it is there.
     kernel = AnyTrait()
     #: Traits of IPython's that nobody observes, and each cell sets.
@@ -202,6 +201,10 @@ class ZMQInteractiveShell(InteractiveShell):
         """``exit()``: the cell ends, the kernel and its state stay."""
         code, self.keepkernel_on_exit = self.keepkernel_on_exit, None
         raise SystemExit if isinstance(code, bool) else SystemExit(code)
+
+    @default("input_transformer_manager")
+    def _default_transformer_manager(self) -> QuickTransformerManager:
+        return QuickTransformerManager()
 
     @default("exiter")
     def _default_exiter(self) -> ZMQExitAutocall:

@@ -64,7 +64,7 @@ function profile(id: string, { image, labels, task }: NetworkRequest): Docker.Co
   });
 }
 
-/** Its last line, once the policy holds: what follows takes as long again, and is only its end. */
+/** Whether it has said its last line: the policy holds, and only its end follows. */
 function isReady(said: string): boolean {
   return /(^|\n)ready\n$/.test(said);
 }
