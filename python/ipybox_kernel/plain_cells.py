@@ -8,9 +8,9 @@ import re
 from IPython.core.inputtransformer2 import TransformerManager
 
 #: What IPython may change, or find wrong: magics, shell commands, questions for help; lines that begin with an escape, with a
-#: prompt, or indented; nothing, or an empty line, at the start; ends of lines that Python doesn't know.
+#: prompt, or indented; nothing, or an empty line, at the start; ends of lines that Python doesn't know; halves of characters.
 _NOT_PLAIN = re.compile(
-    r"[%!?\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]|^(?:[ \t,;/>.\[]|In \[)|\A(?:\n|\Z)",
+    r"[%!?\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029\ud800-\udfff]|^(?:[^\S\n]|[,;/>.\[]|In \[)|\A(?:\n|\Z)",
     re.MULTILINE,
 )
 

@@ -36,14 +36,16 @@ def _knows(formatter: Any, value: Any, kind: type) -> bool:
     return bool(names) and any(("builtins", base.__name__) in names for base in kind.__mro__)
 
 
-def plain_text(value: Any, formatter: PlainTextFormatter) -> str | None:
-    """The text of a value that has only text: where the printer would ask for its ``repr``, without the printer."""
-    types: dict = formatter.type_printers
-    singletons: dict = formatter.singleton_printers
-    if types.get(type(value)) is pretty._repr_pprint and id(value) not in singletons:
+def plain_text(value: Any, formatter: Any) -> str | None:
+    """The text of a value that has only text: where IPython's own printer would ask for its ``repr``, without the printer."""
+    if type(formatter) is PlainTextFormatter and _is_repr(value, formatter):
         try:
             return repr(value)
         except ValueError:  # a number with too many digits, which the printer tells of
             pass
     text: str | None = formatter(value)
     return text
+
+
+def _is_repr(value: Any, formatter: Any) -> bool:
+    return formatter.type_printers.get(type(value)) is pretty._repr_pprint and id(value) not in formatter.singleton_printers

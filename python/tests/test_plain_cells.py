@@ -33,6 +33,14 @@ SPECIAL = [
     "x\r\ny",
     "x\x0cy",
     "x\u2028%y",
+    "\xa0\nx = 1",
+    "\u3000\n\nx = 1",
+    "\x1f\nx = 1",
+    "\xa0>>> 1+1",
+    "x\n\u3000>>> y",
+    "x\n\xa0...: y",
+    "\xa0x = 1",
+    "x = '\ud800'",
     "def f():\n    %time x\n",
 ]
 
@@ -50,7 +58,7 @@ def test_a_cell_is_transformed_as_by_ipython(cell: str) -> None:
     assert outcome(QuickTransformerManager(), cell) == outcome(TransformerManager(), cell)
 
 
-CHARACTERS = "x=1 \n%!?/,;()['\\\t#é:.*\r\x0b\x0c\x1c\x85\u2028\0"
+CHARACTERS = "x=1 \n%!?/,;()['\\\t#é:.*\r\x0b\x0c\x1c\x1f\x85\xa0\u2028\u3000\ufeff\ud800\0"
 PIECES = [*CHARACTERS, '"""', "    ", "...", ">>>", "In [1]: ", "if x:", "ls", "%%"]
 
 

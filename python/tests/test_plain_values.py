@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from IPython.core.formatters import DisplayFormatter, HTMLFormatter
+from IPython.core.formatters import DisplayFormatter, HTMLFormatter, PlainTextFormatter
 
 from ipybox_kernel.plain_values import has_only_text, plain_text
 
@@ -38,6 +38,17 @@ def test_a_number_with_too_many_digits_is_told_of_by_the_printer(capsys: pytest.
     told = capsys.readouterr().err
     assert "set_int_max_str_digits" in told
     assert "During handling" not in told
+
+
+class Shouting(PlainTextFormatter):
+    def __call__(self, value: Any) -> str:
+        return f"{value}!"
+
+
+@pytest.mark.parametrize("formatter", [Shouting(), lambda value: f"{value}!"], ids=["subclass", "function"])
+def test_a_formatter_in_the_place_of_the_printer_is_asked(formatter: Any) -> None:
+    # verifies: OUT-01
+    assert plain_text(1, formatter) == "1!"
 
 
 @pytest.mark.parametrize("setting", ["float_precision", "type", "singleton"])

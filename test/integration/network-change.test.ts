@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ContainerDiedError, IpyboxError, type NetworkPolicy } from "ipybox";
 import { ADDRESSES, FakeInternet, internetObstacle } from "../fakes/internet.ts";
+import { faultyDaemon } from "../fakes/faulty-daemon.ts";
 import { verifies } from "../requirements.ts";
-import { docker } from "./docker.ts";
+import { docker, SOCKET } from "./docker.ts";
 import { PRELUDE } from "./network-probes.ts";
 import { type Networked, networkHelpersOf, nft, openNetworked, resolversOfContainers } from "./networked.ts";
 import { eventually, rejection } from "./sandbox.ts";
@@ -199,6 +200,14 @@ for _ in range(2):
       await box.container.setNetwork(policy);
       expect((await cell.result()).text).toBe("waits\nagain\nwaits\nagain");
     }
+  });
+
+  test("does not wait for a daemon that never tells of the end of what has made it", async () => {
+    verifies("NET-08", "CONT-09");
+    await using daemon = await faultyDaemon(SOCKET, /^POST \/containers\/.*\/wait/, "stall");
+    await using box = await openNetworked(internet, { allow: [] }, { dockerHost: daemon.dockerHost });
+    await box.container.setNetwork({ allow: [ADDRESSES.private] });
+    expect(await networkHelpersOf(box.container.id)).toEqual([]);
   });
 
   test("leaves nothing of the policy before in Linux, nor of a change that was broken off", async () => {

@@ -144,11 +144,8 @@ export class DockerEngine implements Engine {
       (run = runNetworkHelper(this.#docker, id, request, { signal, remove }));
     try {
       const helper = await this.#ask(what, start, options);
-      const removed = (): Promise<unknown> => helper.wait({ condition: "removed" });
-      // It removes itself: what is not found any more is gone.
-      return {
-        gone: this.#ask(what, removed, { timeoutMs: REMOVE_MS }).then(nothing, () => this.remove(helper.id).catch(nothing)),
-      };
+      // It would remove itself, but the daemon may not tell.
+      return { gone: this.remove(helper.id).catch(nothing) };
     } catch (error) {
       // Whatever has ended the waiting: what was begun is removed first.
       await this.#ask(what, () => run ?? Promise.resolve(undefined), { timeoutMs: REMOVE_MS }).catch(nothing);
