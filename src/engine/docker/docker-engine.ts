@@ -35,7 +35,7 @@ import { watchLog } from "./logs.ts";
 import { runNetworkHelper } from "./network.ts";
 import { ownAddress } from "./own-address.ts";
 import { containerProfile } from "./profile.ts";
-import { removeContainer } from "./removal.ts";
+import { awaitRemoval, removeContainer } from "./removal.ts";
 
 /** How long the daemon may take to end and remove a container. Of a million small files, each takes its time. */
 const REMOVE_MS = 120_000;
@@ -144,8 +144,10 @@ export class DockerEngine implements Engine {
       (run = runNetworkHelper(this.#docker, id, request, { signal, remove }));
     try {
       const helper = await this.#ask(what, start, options);
-      // It would remove itself, but the daemon may not tell.
-      return { gone: this.remove(helper.id).catch(nothing) };
+      const removed = (signal: AbortSignal): Promise<void> => awaitRemoval(helper, signal);
+      // It removes itself; but the daemon may not tell.
+      const waited = this.#ask(what, removed, { timeoutMs: REMOVE_MS }).catch(nothing);
+      return { gone: waited.then(() => this.remove(helper.id)).catch(nothing) };
     } catch (error) {
       // Whatever has ended the waiting: what was begun is removed first.
       await this.#ask(what, () => run ?? Promise.resolve(undefined), { timeoutMs: REMOVE_MS }).catch(nothing);

@@ -19,11 +19,15 @@ export async function removeContainer(container: Docker.Container, signal: Abort
       const isUnderway = statusOf(error) === 409 && daemonMessage(error).includes("already in progress");
       if (!isUnderway) throw error;
     }
-    // Whether that goes well, only the next attempt shows.
-    const look = AbortSignal.timeout(LOOK_MS);
-    await container.wait({ condition: "removed", ...abortable(AbortSignal.any([signal, look])) }).catch((error: unknown) => {
-      if (statusOf(error) !== 404 && !look.aborted) throw error;
-    });
+    await awaitRemoval(container, signal);
     await delay(AGAIN_MS, undefined, { signal });
   }
+}
+
+/** Waits for somebody else to remove a container, at most a second. Whether that has gone well, only `removeContainer` shows. */
+export async function awaitRemoval(container: Docker.Container, signal: AbortSignal): Promise<void> {
+  const look = AbortSignal.timeout(LOOK_MS);
+  await container.wait({ condition: "removed", ...abortable(AbortSignal.any([signal, look])) }).catch((error: unknown) => {
+    if (statusOf(error) !== 404 && !look.aborted) throw error;
+  });
 }
