@@ -13,6 +13,7 @@ renice -n -12 -p $$ > /dev/null 2>&1 || true
 
 /usr/bin/python3 -I -S /opt/ipybox/python/ipybox_kernel &
 
+read -r flags < /opt/ipybox/node.flags
 # Node can start from a heap that was stored with the image, where that fits.
 snapshot=
 if read -r stamp < /opt/ipybox/node.stamp && [ "$(. /opt/ipybox/node-stamp.sh)" = "$stamp" ]; then
@@ -20,4 +21,4 @@ if read -r stamp < /opt/ipybox/node.stamp && [ "$(. /opt/ipybox/node-stamp.sh)" 
 fi 2> /dev/null
 
 # Without the certificates, which the agent needs not and takes 20 ms to read.
-exec env -u NODE_EXTRA_CA_CERTS node $snapshot /opt/ipybox/agent/agent.cjs
+exec env -u NODE_EXTRA_CA_CERTS node $flags $snapshot /opt/ipybox/agent/agent.cjs

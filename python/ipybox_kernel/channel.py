@@ -24,6 +24,10 @@ current_execution: contextvars.ContextVar[int] = contextvars.ContextVar("ipybox_
 _SLOT_PATIENCE_S = 1.0
 _SLOT_POLL_S = 0.01
 
+#: So much may be on its way to the agent, of which Linux allows ``net.core.wmem_max``. With less, a cell that prints lines
+#: waits for the agent again and again.
+_SEND_BUFFER = 1024 * 1024
+
 
 class Channel:
     """Sends frames on the kernel's socket, after what was written to file descriptors 1 and 2 before.
@@ -35,6 +39,7 @@ class Channel:
     def bind(self, sock: socket.socket, slots: list[int]) -> None:
         """Sends on this socket from now on. Called in each new process: it has a way of its own."""
         self.sock = sock
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self._slots = slots
         self._pid = _getpid()
         self._main = threading.get_ident()

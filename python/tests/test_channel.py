@@ -1,7 +1,9 @@
 """What leaves a kernel: whole frames, attributed, after what file descriptors hold."""
 
+import contextlib
 import os
 import select
+import socket
 import struct
 import threading
 from collections.abc import Iterator
@@ -36,6 +38,23 @@ def test_output_belongs_to_the_cell_that_runs_and_is_late_after_it(channel: Chan
         (frames.STDOUT, frames.LATE, 7, b"late"),
         (frames.STDERR, frames.RAW, 8, b"of whatever runs"),
     ]
+
+
+def test_lines_need_not_wait_for_the_agent(channel: Channel, wire: Wire) -> None:
+    # verifies: EXEC-04
+    usual, reader = socket.socketpair()
+    with usual, reader:
+        assert lines_on_their_way(wire.kernel) > 1.5 * lines_on_their_way(usual)
+
+
+def lines_on_their_way(sock: socket.socket) -> int:
+    """How many lines a socket takes that nobody reads."""
+    count = 0
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            sock.send(bytes(1000), socket.MSG_DONTWAIT)
+            count += 1
+    return count
 
 
 def test_long_text_is_cut_between_characters(channel: Channel, wire: Wire) -> None:

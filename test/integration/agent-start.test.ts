@@ -4,6 +4,7 @@ import { verifies } from "../requirements.ts";
 import { docker, removeImages } from "./docker.ts";
 
 const CHANGED = "ipybox-test/changed-node";
+const FLAGS = "--max-semi-space-size=2";
 
 afterEach(() => removeImages(`${CHANGED}:latest`));
 
@@ -35,7 +36,7 @@ async function change(command: readonly string[], instruction?: string): Promise
 
 it("the agent starts from the heap that the image has stored of its Node", async () => {
   verifies("CONT-01", "CONT-03");
-  expect(await agentOf(DEFAULTS.tag)).toBe("--snapshot-blob=/opt/ipybox/node.blob /opt/ipybox/agent/agent.cjs");
+  expect(await agentOf(DEFAULTS.tag)).toBe(`${FLAGS} --snapshot-blob=/opt/ipybox/node.blob /opt/ipybox/agent/agent.cjs`);
 });
 
 it.each<[what: string, command: readonly string[], instruction?: string]>([
@@ -46,5 +47,5 @@ it.each<[what: string, command: readonly string[], instruction?: string]>([
 ])("the agent starts without a stored heap where %s", async (_, command, instruction) => {
   verifies("CONT-01", "CONT-03");
   await change(command, instruction);
-  expect(await agentOf(CHANGED)).toBe("/opt/ipybox/agent/agent.cjs");
+  expect(await agentOf(CHANGED)).toBe(`${FLAGS} /opt/ipybox/agent/agent.cjs`);
 });
