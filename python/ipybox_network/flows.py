@@ -1,4 +1,4 @@
-"""Ends the open connections of cells that a new policy denies.
+"""Ends the open connections of cells that a new policy denies: to where they may not, and all that others have begun.
 
 The rules hold for each packet; without this a cell that only waits for data would not learn that none can come.
 """
@@ -12,8 +12,9 @@ from . import netlink
 
 _BY_FAMILY = 20
 _DESTROY = 21
+_LISTENING = 1 << 10
 #: All states but 7 (closed) and 10 (listening).
-_CONNECTED = 0xFFF & ~(1 << 7 | 1 << 10)
+_CONNECTED = 0xFFF & ~(1 << 7 | _LISTENING)
 _REQUEST = struct.Struct("=BBBxI48s")
 #: Family, state, timer, retransmissions, identity, expiry, receive queue, send queue, uid, inode.
 _MESSAGE = struct.Struct("=BBBB48sIIIII")
@@ -43,30 +44,46 @@ class Reach:
 def cut(reach: Reach) -> None:
     """Resets what is denied; the agent, whose uid is 0, does so itself."""
     with netlink.open_socket(netlink.NETLINK_SOCK_DIAG) as sock:
-        for family in (socket.AF_INET, socket.AF_INET6):
-            for protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):
-                for found in _connected(sock, family, protocol):
-                    _cut_if_denied(sock, protocol, found, reach)
+        families = (socket.AF_INET, socket.AF_INET6)
+        tcp, udp = socket.IPPROTO_TCP, socket.IPPROTO_UDP
+        listeners = {_Flow(found).local_port for family in families for found in _found(sock, family, tcp, _LISTENING)}
+        for family in families:
+            for protocol in (tcp, udp):
+                for found in _found(sock, family, protocol, _CONNECTED):
+                    flow = _Flow(found)
+                    # Linux does not say who has begun a connection; one to a port that somebody listens on came from outside.
+                    is_from_outside = protocol == tcp and flow.local_port in listeners
+                    if flow.is_of_cells and (is_from_outside or not reach.allows(flow.remote, flow.remote_port)):
+                        _end(sock, family, protocol, flow)
 
 
-def _connected(sock: socket.socket, family: int, protocol: int) -> list[bytes]:
+class _Flow:
+    """A socket that Linux has listed."""
+
+    def __init__(self, found: bytes) -> None:
+        family, _, _, _, self.identity, _, _, _, self._uid, _ = _MESSAGE.unpack_from(found)
+        length = 4 if family == socket.AF_INET else 16
+        self.local_port, self.remote_port = struct.unpack_from(">HH", self.identity)
+        self.local, self.remote = _plain(self.identity[4 : 4 + length]), _plain(self.identity[20 : 20 + length])
+
+    @property
+    def is_of_cells(self) -> bool:
+        """Whether it goes from a cell to somewhere outside."""
+        return self._uid != 0 and self.remote_port != 0 and self.local != self.remote and not _is_loopback(self.remote)
+
+
+def _found(sock: socket.socket, family: int, protocol: int, states: int) -> list[bytes]:
     try:
-        return list(netlink.dump(sock, _BY_FAMILY, _REQUEST.pack(family, protocol, 0, _CONNECTED, bytes(48))))
+        return list(netlink.dump(sock, _BY_FAMILY, _REQUEST.pack(family, protocol, 0, states, bytes(48))))
     except OSError as error:
         if error.errno in (errno.ENOENT, errno.EOPNOTSUPP):  # this Linux can't list them
             return []
         raise
 
 
-def _cut_if_denied(sock: socket.socket, protocol: int, found: bytes, reach: Reach) -> None:
-    family, _, _, _, identity, _, _, _, uid, _ = _MESSAGE.unpack_from(found)
-    port = int.from_bytes(identity[2:4], "big")
-    length = 4 if family == socket.AF_INET else 16
-    local, remote = _plain(identity[4 : 4 + length]), _plain(identity[20 : 20 + length])
-    if uid == 0 or port == 0 or local == remote or _is_loopback(remote) or reach.allows(remote, port):
-        return
+def _end(sock: socket.socket, family: int, protocol: int, flow: _Flow) -> None:
     try:
-        netlink.request(sock, _DESTROY, _REQUEST.pack(family, protocol, 0, 0, identity))
+        netlink.request(sock, _DESTROY, _REQUEST.pack(family, protocol, 0, 0, flow.identity))
     except OSError as error:
         if error.errno not in (errno.ENOENT, errno.EOPNOTSUPP):  # it has ended; this Linux can't
             raise

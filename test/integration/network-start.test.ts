@@ -106,6 +106,41 @@ except OSError as error:
   }
 });
 
+test("who has connected to a cell is cut off by a change from internet, also if cells may send to it", async () => {
+  verifies("NET-02", "NET-08");
+  await using container = await ExecutionContainer.create();
+  await using client = await ExecutionClient.connect({ port: container.port });
+  await client.execute(`
+import socket
+listeners = [socket.create_server((address, 7000 + index)) for index, address in enumerate(["0.0.0.0", "127.0.0.1"])]
+own = socket.create_connection(("127.0.0.1", 7001))
+own_end, _ = listeners[1].accept()`);
+  const networks = (await inspect(container.id))?.NetworkSettings.Networks ?? {};
+  const [address] = Object.values(networks).map(({ IPAddress }) => IPAddress);
+  const outcome = neighbour(`
+import socket
+connection = socket.create_connection(("${address}", 7000), 10)
+connection.settimeout(30)
+try:
+    while True:
+        connection.sendall(b"x")
+        assert connection.recv(1)
+except OSError as error:
+    print(type(error).__name__)`);
+  await client.execute("connection, _ = listeners[0].accept(); connection.sendall(connection.recv(1))");
+  await container.setNetwork({ allow: ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"] });
+  const { text } = await client.execute(`
+import time
+until = time.monotonic() + 5
+try:
+    while connection.recv(1) and time.monotonic() < until: connection.sendall(b"y")
+except OSError as error:
+    print(type(error).__name__)
+own.sendall(b"still"); print(own_end.recv(5))`);
+  expect(text?.split("\n")).toEqual(["ConnectionAbortedError", "b'still'"]);
+  expect(await outcome).toBe("ConnectionResetError");
+});
+
 test("what a dead owner has left of a helper is removed, and is not listed as a container", async () => {
   verifies("IMG-03", "CONT-12");
   const session = "0".repeat(32);
