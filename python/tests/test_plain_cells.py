@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from IPython.core import inputtransformer2
 from IPython.core.inputtransformer2 import TransformerManager
 
 from ipybox_kernel.plain_cells import QuickTransformerManager
@@ -92,3 +93,17 @@ def test_a_token_transform_of_ones_own_counts() -> None:
     manager.token_transformers.append(Own)
     manager.transform_cell("x = 1")
     assert seen
+
+
+def test_the_quick_way_is_taken_with_the_transforms_of_this_ipython_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    # verifies: EXEC-01
+    monkeypatch.setattr(TransformerManager, "transform_cell", lambda self, cell: "slow")
+    assert QuickTransformerManager().transform_cell("x = 1") == "x = 1\n"
+    begin = TransformerManager.__init__
+
+    def newer(manager: TransformerManager) -> None:
+        begin(manager)
+        manager.token_transformers.append(inputtransformer2.HelpEnd)
+
+    monkeypatch.setattr(TransformerManager, "__init__", newer)
+    assert QuickTransformerManager().transform_cell("x = 1") == "slow"
