@@ -11,7 +11,7 @@ fi
 # Before what cells start. Only a daemon with root can grant it.
 renice -n -12 -p $$ > /dev/null 2>&1 || true
 
-/usr/bin/python3 -I -S /opt/ipybox/python/ipybox_kernel &
+/usr/bin/python3 -I -S -u /opt/ipybox/python/ipybox_kernel &
 
 read -r flags < /opt/ipybox/node.flags
 # Node can start from a heap that was stored with the image, where that fits.

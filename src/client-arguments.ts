@@ -17,6 +17,15 @@ export function assertName(name: unknown, owner: string): void {
   throw invalidArgument(`${owner}: name must be a Python identifier. Given was ${JSON.stringify(name)}.`, "name");
 }
 
+/** An index in a text, its end included. */
+export function assertCursor(cursor: unknown, code: string, owner: string): void {
+  if (Number.isInteger(cursor) && (cursor as number) >= 0 && (cursor as number) <= code.length) return;
+  throw invalidArgument(
+    `${owner}: cursor must be a whole number from 0 to the length of code, ${code.length}. Given was ${String(cursor)}.`,
+    "cursor",
+  );
+}
+
 export function assertModuleNames(names: unknown, owner: string): void {
   if (!Array.isArray(names)) throw invalidArgument(`${owner}: names must be an array of strings.`, "names");
   for (const name of names as readonly unknown[]) {

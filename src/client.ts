@@ -1,6 +1,13 @@
 import { randomUUID } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { assertModuleNames, assertName, assertSequence, assertString, executionNumber } from "./client-arguments.ts";
+import {
+  assertCursor,
+  assertModuleNames,
+  assertName,
+  assertSequence,
+  assertString,
+  executionNumber,
+} from "./client-arguments.ts";
 import { ClientConnection } from "./client-connection.ts";
 import {
   type AttachOptions,
@@ -86,7 +93,7 @@ export class ExecutionClient {
       {
         session: (action) => this.#connection.require(action).session,
         openKernel: () => this.#sibling(),
-        onToolsChanged: (server) => this.#emitter.emit("mcpToolsChanged", server),
+        onToolsChanged: (server) => this.#tell("mcpToolsChanged", server),
       },
       inherited,
     );
@@ -94,7 +101,7 @@ export class ExecutionClient {
     this.#connection = new ClientConnection(this.#options, {
       onOther: (frame) => {
         const output = this.#late.read(frame);
-        if (output !== undefined) this.#emitter.emit("lateOutput", output);
+        if (output !== undefined) this.#tell("lateOutput", output);
       },
       onCall: (frame) => calls.receive(frame),
       onReconnected: () => calls.reconnected(),
@@ -266,6 +273,7 @@ export class ExecutionClient {
   /** What could stand at the cursor, an index in `code`; by default its end. */
   async complete(code: string, cursor: number = code.length, options: QuestionOptions = {}): Promise<Completion> {
     assertString(code, "complete: code");
+    assertCursor(cursor, code, "complete");
     const reply = await this.#ask(completeQuestion(code, cursor), parseQuestionOptions(options, "complete"));
     return readCompletion(code, expectReply(reply, "complete_reply"));
   }
@@ -278,6 +286,7 @@ export class ExecutionClient {
   ): Promise<Inspection> {
     const { level = 0, ...rest } = options;
     assertString(code, "inspect: code");
+    assertCursor(cursor, code, "inspect");
     const reply = await this.#ask(inspectQuestion(code, cursor, level), parseQuestionOptions(rest, "inspect"));
     return readInspection(expectReply(reply, "inspect_reply"));
   }
@@ -336,7 +345,7 @@ export class ExecutionClient {
     return this.#host.mcpServers;
   }
 
-  /** Calls `listener` at each event of that name. */
+  /** Calls `listener` at each event of that name. What it throws is an uncaught exception. */
   on<Name extends keyof ClientEvents>(name: Name, listener: (...values: ClientEvents[Name]) => void): this {
     this.#emitter.on(name, listener as never);
     return this;
@@ -363,6 +372,11 @@ export class ExecutionClient {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.disconnect();
+  }
+
+  /** Not from where frames are read: what a listener throws must not end the connection. */
+  #tell<Name extends keyof ClientEvents>(name: Name, ...values: ClientEvents[Name]): void {
+    queueMicrotask(() => this.#emitter.emit(name, ...(values as never)));
   }
 
   async #open(kernelId: string, create: LinkOptions["create"], ownsKernel: boolean): Promise<void> {

@@ -197,7 +197,10 @@ export class ExecutionContainer {
       if (detached) watch.dismiss();
       const fileChannels = new FileChannels(await findAgent({ host, port, token }), DEFAULTS.connectTimeoutMs);
       const { onDenied } = this.#options;
-      if (onDenied !== undefined) control.on("denied", ({ denials }) => denials.forEach(onDenied));
+      if (onDenied !== undefined) {
+        // Not from where messages are read: what it throws must not end the connection.
+        control.on("denied", ({ denials }) => denials.forEach((denial) => queueMicrotask(() => onDenied(denial))));
+      }
       const network = new ContainerNetwork(engine, policied, control, policy, change);
       return { engine, id, token, address, control, network, guard: watch, fileChannels, files: new Files(fileChannels) };
     } catch (error) {

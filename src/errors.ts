@@ -144,10 +144,10 @@ export class ExecutionTimeoutError extends IpyboxError {
   /** True when the cell could not be interrupted and its kernel was replaced: all variables are gone. */
   readonly stateLost: boolean;
 
-  constructor(timeoutMs: number, result: ExecutionResult, stateLost: boolean, details?: ErrorDetails) {
+  constructor(timeoutMs: number, result: ExecutionResult, stateLost: boolean, details?: ErrorDetails, what = "The cell") {
     super(
       "execution_timeout",
-      `The cell ran longer than timeoutMs (${timeoutMs} ms) and was ${
+      `${what} ran longer than timeoutMs (${timeoutMs} ms) and was ${
         stateLost
           ? "ended with its kernel, because it did not react to an interrupt: all variables are lost"
           : "interrupted: variables are kept"

@@ -4,6 +4,9 @@ import type { ExecutionEvent } from "./protocol/events.ts";
 /** So much may wait for a reader before the cell has to wait. */
 const HIGH_WATER_BYTES = 1024 * 1024;
 
+/** A reader that takes nothing for so long is not waited for if somebody else waits for what comes behind: it may wait for that itself. */
+const STALLED_AFTER_MS = 30_000;
+
 /** What an event takes beside its text: many without any must not be free. */
 const EVENT_BYTES = 100;
 
@@ -15,6 +18,10 @@ export class EventFlow {
   #reader: "none" | "reading" | "done" = "none";
   #draining = false;
   #closed = false;
+  /** Whether somebody waits for what comes behind. */
+  #inTheWay = false;
+  #stalled = false;
+  #patience: NodeJS.Timeout | undefined;
 
   constructor(onChange: () => void) {
     this.#onChange = onChange;
@@ -22,7 +29,7 @@ export class EventFlow {
 
   /** Whether the cell should wait until more has been read. */
   get full(): boolean {
-    return !this.#draining && !this.#closed && this.#queue.bytes > HIGH_WATER_BYTES;
+    return !this.#draining && !this.#closed && !this.#stalled && this.#queue.bytes > HIGH_WATER_BYTES;
   }
 
   get reading(): boolean {
@@ -37,18 +44,26 @@ export class EventFlow {
   push(event: ExecutionEvent, bytes: number): void {
     if (this.#draining) return;
     this.#queue.push(event, bytes + EVENT_BYTES);
-    if (this.full) this.#onChange();
+    if (!this.full) return;
+    this.#watch();
+    this.#onChange();
   }
 
   /** Nothing more comes; with `failure`, the reader gets that after all that is queued. */
   close(failure?: { readonly reason: unknown }): void {
     this.#closed = true;
+    clearTimeout(this.#patience);
     this.#queue.close(failure);
   }
 
-  /** No reader will come: nothing waits for one from now on. */
+  /** Somebody waits for what comes behind: where there is no reader, nothing waits for one from now on. */
   drain(): void {
-    if (this.#draining || this.reading) return;
+    if (this.#draining) return;
+    if (this.reading) {
+      this.#inTheWay = true;
+      this.#watch();
+      return;
+    }
     this.#draining = true;
     this.#queue.clear();
     this.#onChange();
@@ -61,6 +76,9 @@ export class EventFlow {
     try {
       for (;;) {
         const next = await this.#queue.take();
+        clearTimeout(this.#patience);
+        this.#patience = undefined;
+        this.#watch();
         this.#onChange();
         if (next === undefined) break;
         yield next.value;
@@ -74,5 +92,14 @@ export class EventFlow {
       this.drain();
       if (left) onLeft();
     }
+  }
+
+  /** Gives the reader its time, when it is in the way. */
+  #watch(): void {
+    if (!this.#inTheWay || !this.full) return;
+    this.#patience ??= setTimeout(() => {
+      this.#stalled = true;
+      this.#onChange();
+    }, STALLED_AFTER_MS).unref();
   }
 }

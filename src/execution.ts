@@ -12,6 +12,7 @@ import { EventFlow } from "./event-flow.ts";
 import { deferred } from "./internal/deferred.ts";
 import type { Decoded } from "./message-decoder.ts";
 import { DEFAULTS } from "./options.ts";
+import type { Output } from "./outputs.ts";
 import type { ExecutionEvent, InputRequestEvent } from "./protocol/events.ts";
 import { endsExecution, type Frame } from "./protocol/frame.ts";
 import type { Request } from "./protocol/requests.ts";
@@ -341,9 +342,7 @@ export class Execution implements Pending {
     );
     const { outputs, truncated, executionCount } = this.snapshot();
     for (const output of outputs) {
-      if (output.kind === "stream") yield { type: "stream", name: output.name, text: output.text };
-      else if (output.kind === "display") yield { type: "display_data", transient: {}, ...output };
-      else if (output.kind === "result") yield { type: "execute_result", execution_count: executionCount ?? 0, ...output };
+      yield eventOf(output, executionCount ?? 0);
     }
     if (truncated) {
       throw new IpyboxError(
@@ -352,5 +351,21 @@ export class Execution implements Pending {
       );
     }
     if (outcome !== undefined) throw outcome.error;
+  }
+}
+
+/** The event that an output was. */
+function eventOf(output: Output, executionCount: number): ExecutionEvent {
+  switch (output.kind) {
+    case "stream":
+      return { type: "stream", name: output.name, text: output.text };
+    case "display":
+      return { type: "display_data", data: output.data, metadata: output.metadata, transient: {} };
+    case "result":
+      return { type: "execute_result", execution_count: executionCount, data: output.data, metadata: output.metadata };
+    case "error": {
+      const { errorName: ename, errorValue: evalue, traceback, frames } = output;
+      return { type: "error", ename, evalue, traceback: [traceback], frames };
+    }
   }
 }

@@ -32,7 +32,9 @@ export class Question implements Pending {
     this.#requests = [request];
     const timeoutMs = options.timeoutMs === undefined ? DEFAULTS.timeoutMs : options.timeoutMs;
     this.#watch = new Stopwatch(timeoutMs, () => {
-      this.#abandon(new ExecutionTimeoutError(timeoutMs ?? 0, noResult(), false, { executionId: executionId(this.number) }));
+      const what = `The ${request.type.replace("_request", "")} request`;
+      const details = { executionId: executionId(this.number) };
+      this.#abandon(new ExecutionTimeoutError(timeoutMs ?? 0, noResult(), false, details, what));
     });
     this.#watch.run();
     const { signal } = options;

@@ -1,8 +1,9 @@
 import { randomInt } from "node:crypto";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { Link, type LinkOptions } from "./link.ts";
-import { endsExecution, type Frame, FrameKind } from "./protocol/frame.ts";
+import { endsExecution, type Frame, FrameKind, MAX_REQUEST_BYTES } from "./protocol/frame.ts";
 import { decodeLifecycle } from "./protocol/lifecycle.ts";
+import { encodeRequest } from "./protocol/messages.ts";
 import type { Request } from "./protocol/requests.ts";
 import type { ExecutionResult } from "./result.ts";
 import type { KernelTarget } from "./target.ts";
@@ -111,8 +112,13 @@ export class Session {
   /** Waits for something from now on, and asks the agent for it. */
   submit(pending: Pending): void {
     if (pending.settled) return;
-    this.#pending.set(pending.number, pending);
-    for (const request of pending.requests) this.#link.send(request);
+    try {
+      const frames = pending.requests.map(encodeWithin);
+      this.#pending.set(pending.number, pending);
+      for (const frame of frames) this.#link.sendFrame(frame);
+    } catch (error) {
+      pending.fail(error);
+    }
   }
 
   send(request: Request): void {
@@ -185,6 +191,24 @@ export class Session {
     for (const pending of this.#pending.values()) pending.fail(reason(pending));
     this.#pending.clear();
   }
+}
+
+/** What is longer, the agent does not take: it would end the connection, again and again. */
+function encodeWithin(request: Request): Buffer {
+  let bytes: number | undefined;
+  try {
+    const frame = encodeRequest(request);
+    bytes = frame.length;
+    if (bytes <= MAX_REQUEST_BYTES) return frame;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error; // longer than a string may be
+  }
+  const size = bytes === undefined ? "too long to be encoded" : `${bytes} bytes long`;
+  throw new IpyboxError(
+    "invalid_option",
+    `The ${request.type.replace("_request", "")} request is ${size}, and at most ${MAX_REQUEST_BYTES} bytes can be sent. Use client.files for what is large.`,
+    { details: { field: "code" in request ? "code" : "value", bytes, limitBytes: MAX_REQUEST_BYTES } },
+  );
 }
 
 function notFound(number: number): IpyboxError {

@@ -1,6 +1,7 @@
-"""Starts the zygote: ``python3 -I -S /opt/ipybox/python/ipybox_kernel [SOCKET] [--plain]``.
+"""Starts the zygote: ``python3 -I -S -u /opt/ipybox/python/ipybox_kernel [SOCKET] [--plain]``.
 
-Isolated, so that nothing a user can write to is on the path of a process that is root.
+Isolated, so that nothing a user can write to is on the path of a process that is root. Unbuffered, for the sake of C code in
+cells: what that prints has left the process when it returns.
 """
 
 import gc

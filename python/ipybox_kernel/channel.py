@@ -194,9 +194,10 @@ class Channel:
 
 def _print_text(content: dict) -> None:
     """What a process shows that a cell has forked: only the kernel itself sends messages."""
-    text = content.get("data", {}).get("text/plain")
+    is_error = content["type"] == "error"
+    text = "\n".join(content["traceback"]) if is_error else content.get("data", {}).get("text/plain")
     if text is not None:
-        os.write(1, f"{text}\n".encode("utf-8", "surrogatepass"))
+        os.write(2 if is_error else 1, f"{text}\n".encode("utf-8", "surrogatepass"))
 
 
 def _writable(descriptor: int, timeout: float) -> bool:

@@ -175,7 +175,7 @@ class KernelDisplayPublisher(DisplayPublisher):
         metadata = {} if metadata is None else metadata
         self._validate_data(data, metadata)
         kind = "update_display_data" if update else "display_data"
-        content = {"data": data, "metadata": metadata, "transient": transient or {}}
+        content = {"data": data, "metadata": metadata, "transient": transient}
         if (shown := self._hooks.apply(kind, content)) is not None:
             self.channel.message(*_message(kind, shown))
 
@@ -187,4 +187,14 @@ class KernelDisplayPublisher(DisplayPublisher):
 
 def _message(kind: str, content: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[list, bytes]]]:
     data, buffers = mime_bundle(content["data"])
-    return {"type": kind, **content, "data": data, "metadata": json_value(content["metadata"])}, buffers
+    message = {"type": kind, **content, "data": data, "metadata": json_value(content["metadata"])}
+    if kind != "execute_result":
+        message["transient"] = _transient(content.get("transient"))
+    return message, buffers
+
+
+def _transient(given: Any) -> dict[str, Any]:
+    """What is no part of the output; among it the name of a display, which is a text whatever it was given as."""
+    transient = dict(json_value(given)) if isinstance(given, dict) else {}
+    display_id = transient.pop("display_id", None)
+    return transient if display_id is None else {**transient, "display_id": str(display_id)}

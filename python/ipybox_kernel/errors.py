@@ -8,14 +8,17 @@ from types import TracebackType
 from typing import Any
 
 _OWN_FILES = os.path.dirname(__file__) + os.sep
+_IPYTHON = "/IPython/core/"
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
-def describe_exception(etype: type[BaseException], evalue: BaseException, stb: list[str], compiler: Any) -> dict:
+def describe_exception(etype: type[BaseException], evalue: BaseException, stb: Any, compiler: Any) -> dict:
+    """``stb`` is a list of texts, unless an exception's own ``_render_traceback_`` has given something else."""
+    texts = [stb] if isinstance(stb, str) else stb if isinstance(stb, list) else []
     return {
         "ename": etype.__name__,
         "evalue": exception_text(evalue),
-        "traceback": [_ANSI.sub("", line) for line in stb],
+        "traceback": [_ANSI.sub("", str(text)) for text in texts],
         "frames": _frames_of(evalue, compiler),
     }
 
@@ -25,6 +28,17 @@ def exception_text(evalue: BaseException) -> str:
         return str(evalue)
     except Exception as error:
         return f"<the exception's text can't be had: {type(error).__name__}>"
+
+
+def python_traceback(error: BaseException) -> list[str]:
+    """As Python shows it, without what is IPython's own."""
+    try:
+        first = error.__traceback__
+        while first is not None and _IPYTHON in first.tb_frame.f_code.co_filename:
+            first = first.tb_next
+        return "".join(traceback.format_exception(type(error), error, first)).rstrip("\n").split("\n")
+    except Exception:  # a broken __str__ of one that belongs to it
+        return [f"{type(error).__name__}: {exception_text(error)}".removesuffix(": ")]
 
 
 def _frames_of(evalue: BaseException, compiler: Any) -> list[dict]:
@@ -41,7 +55,7 @@ def _frames_of(evalue: BaseException, compiler: Any) -> list[dict]:
                 "code": linecache.getline(code.co_filename, line).strip(),
             }
         )
-    while frames and "/IPython/core/" in frames[0]["file"]:
+    while frames and _IPYTHON in frames[0]["file"]:
         del frames[0]
     return frames
 

@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import socket
+import subprocess
 import sys
-import threading
 import traceback
 import warnings
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from typing import Any
 from . import frames, introspection, sources, variables
 from .channel import Channel, current_execution
 from .charts import show_charts
-from .errors import exception_text
+from .errors import describe_exception, exception_text, hide_own_frames, python_traceback
 from .forking import describe_failure, drop_orders, fork_kernel
 from .guard import ProcessGuard
 from .host import Host
@@ -25,6 +25,7 @@ from .shell import ZMQInteractiveShell
 from .stdin import Stdin
 from .streams import OutStream, install_print
 from .tables import show_tables
+from .threads import inherit_execution
 
 Answer = tuple[dict, list[tuple[list, bytes]]]
 
@@ -74,7 +75,8 @@ class Kernel:
         self._shell.approve_command = self._host.approve_command
         self._shell.loop_runner = self._run_coroutine
         install_print()
-        _inherit_execution_in_threads()
+        inherit_execution()
+        _start_programs_as_python_does()
 
     def warm_further(self) -> None:
         """What the first cells of many users need, but not the first kernel of a container."""
@@ -126,6 +128,8 @@ class Kernel:
 
     def _run_users_code(self, execution: int, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Calls what an interrupt may end, from the first step in here to the last."""
+        if signal.getsignal(signal.SIGINT) != self._on_interrupt:  # a handler of a cell's own ends with the cell, as in ipykernel
+            signal.signal(signal.SIGINT, self._on_interrupt)
         if self._came_early:
             # Was it meant for this execution, or came it too late for the one before? The agent knows.
             self._came_early = False
@@ -135,9 +139,9 @@ class Kernel:
     # --- requests -----------------------------------------------------------------------------
 
     def _wait_for_request(self) -> None:
-        """Between cells, tasks that a cell has left behind go on."""
+        """Between cells, what a cell has left to the event loop goes on: tasks, timers, servers."""
         loop = self._loop
-        if loop is None or loop.is_closed() or not asyncio.all_tasks(loop):
+        if loop is None or loop.is_closed():
             return
         waits = True  # once around in any case: cells that follow each other must not starve the tasks
         while waits:
@@ -216,12 +220,12 @@ class Kernel:
             result = self._run_users_code(execution, shell.run_cell, request["code"], store_history=store_history)
             error = shell.error
             if error is None and not result.success:
-                error = _unshown(result.error_before_exec or result.error_in_exec)
+                error = self._unshown(result.error_before_exec or result.error_in_exec)
         except BaseException as raised:  # an interrupt between IPython's own handlers, or a broken hook
-            error = error or shell.error or _unshown(raised)
+            error = error or shell.error or self._unshown(raised)
             _forget_frames(raised)
         if not channel.owned:
-            os._exit(0 if error is None else 1)  # a process that the cell has forked ends with the cell
+            os._exit(0 if error is None else 1)  # a process that the cell has forked ends with the cell; see also `showtraceback`
         reply: dict[str, Any] = {"type": "execute_reply", "execution_count": max(shell.execution_count - 1, 0)}
         if error is None:
             reply |= {"status": "ok", "payload": shell.payloads}
@@ -230,6 +234,13 @@ class Kernel:
                 channel.message({"type": "error", **error})
             reply |= {"status": "error", **error, "payload": shell.payloads}
         self._reply(reply)
+
+    def _unshown(self, error: BaseException | None) -> dict:
+        """The content of an error that IPython has not shown by itself, or as Python does: of a group."""
+        if error is None:
+            return {"ename": "Error", "evalue": "the cell failed", "traceback": ["Error: the cell failed"], "frames": []}
+        hide_own_frames(error)
+        return describe_exception(type(error), error, python_traceback(error), self._shell.compile)
 
     def _reply(self, reply: dict, buffers: list[tuple[list, bytes]] | None = None) -> None:
         """Sends the last message of an execution; from here on an interrupt has nothing to end."""
@@ -269,13 +280,6 @@ def _in_users_code(frame: FrameType | None) -> bool:
     return frame is None
 
 
-def _unshown(error: BaseException | None) -> dict:
-    """The content of an error that IPython has not shown by itself."""
-    name = type(error).__name__ if error is not None else "Error"
-    text = exception_text(error) if error is not None else "the cell failed"
-    return {"ename": name, "evalue": text, "traceback": [f"{name}: {text}" if text else name], "frames": []}
-
-
 def _forget_frames(error: BaseException) -> None:
     """Drops what IPython's own frames still hold, so that it does not warn of it in the next cell."""
     with warnings.catch_warnings():
@@ -283,18 +287,7 @@ def _forget_frames(error: BaseException) -> None:
         traceback.clear_frames(error.__traceback__)
 
 
-def _inherit_execution_in_threads() -> None:
-    """What a thread prints belongs to the execution that started it, also after that has ended."""
-    start = threading.Thread.start
-    bootstrap = threading.Thread._bootstrap_inner  # type: ignore[attr-defined]
-
-    def start_in_execution(self: threading.Thread) -> None:
-        self._ipybox_execution = current_execution.get()  # type: ignore[attr-defined]
-        start(self)
-
-    def bootstrap_in_execution(self: threading.Thread) -> None:
-        current_execution.set(getattr(self, "_ipybox_execution", 0))
-        bootstrap(self)
-
-    threading.Thread.start = start_in_execution  # type: ignore[method-assign]
-    threading.Thread._bootstrap_inner = bootstrap_in_execution  # type: ignore[attr-defined]
+def _start_programs_as_python_does() -> None:
+    """Python's own children get its flags; those of the zygote, which keep the environment from it, are not for them."""
+    flags = subprocess._args_from_interpreter_flags  # type: ignore[attr-defined]
+    subprocess._args_from_interpreter_flags = lambda: [flag for flag in flags() if flag not in ("-I", "-S")]  # type: ignore[attr-defined]

@@ -132,6 +132,7 @@ class ZMQInteractiveShell(InteractiveShell):
         self.channel = self.displayhook.channel = self.display_pub.channel = channel
         for name, value in _ENVIRONMENT.items():
             os.environ.setdefault(name, value)
+        self.home_dir, self.starting_dir = os.path.expanduser("~"), os.getcwd()  # not the zygote's
 
     # --- cells --------------------------------------------------------------------------------
 
@@ -177,6 +178,8 @@ class ZMQInteractiveShell(InteractiveShell):
         return {key: error[key] for key in ("ename", "evalue", "traceback")}
 
     def showtraceback(self, exc_tuple: Any = None, *args: Any, **kwargs: Any) -> None:
+        if not self.channel.owned:
+            _end_if_exit(self._get_exc_info(exc_tuple)[1])
         before = self.error
         try:
             super().showtraceback(exc_tuple, *args, **kwargs)
@@ -192,10 +195,12 @@ class ZMQInteractiveShell(InteractiveShell):
     @property
     def payloads(self) -> list[dict]:
         """What the caller is asked to do, as Jupyter's payloads: show a text, offer the next input."""
-        return self.payload_manager.read_payload()
+        payloads: list[dict] = self.payload_manager.read_payload()
+        payloads[:] = [payload for payload in payloads if isinstance(payload.get("source"), str)]
+        return payloads
 
     def set_next_input(self, text: str, replace: bool = False) -> None:
-        self.payload_manager.write_payload({"source": "set_next_input", "text": text, "replace": replace})
+        self.payload_manager.write_payload({"source": "set_next_input", "text": str(text), "replace": bool(replace)})
 
     def ask_exit(self) -> NoReturn:
         """``exit()``: the cell ends, the kernel and its state stay."""
@@ -298,6 +303,15 @@ def _use_interruptible_debugger() -> None:
     """Python's own debugger goes on waiting for its next command when the cell is interrupted."""
     pdb.Pdb = debugger.Pdb = debugger.InterruptiblePdb  # type: ignore[misc, assignment]
     pdb.set_trace = debugger.set_trace
+
+
+def _end_if_exit(error: BaseException) -> None:
+    """``sys.exit()`` in a process that a cell has forked: it ends as any program does."""
+    if not isinstance(error, SystemExit):
+        return
+    if error.code is not None and not isinstance(error.code, int):
+        print(error.code, file=sys.stderr)
+    os._exit(error.code & 0xFF if isinstance(error.code, int) else 0 if error.code is None else 1)
 
 
 def _show_in_pager(shell: ZMQInteractiveShell, data: Any, start: int, screen_lines: int) -> None:

@@ -76,20 +76,22 @@ class _BytesStream(io.RawIOBase):
         return len(data)
 
 
-def print_whole(original: Callable[..., None]) -> Callable[..., None]:
+class Print:
     """A ``print`` that writes once, so that the reader of an unbuffered stream gets it as one chunk.
 
     Python's own writes each value, each separator and the end apart. Whatever is not a plain call
-    to one of our streams is left to it.
+    to one of our streams is left to it. No function: as an attribute of a class, that would be a method.
     """
 
-    @functools.wraps(original)
-    def print(*values: Any, sep: Any = " ", end: Any = "\n", file: Any = None, flush: Any = False) -> None:
+    def __init__(self, original: Callable[..., None]) -> None:
+        functools.update_wrapper(self, original)
+
+    def __call__(self, *values: Any, sep: Any = " ", end: Any = "\n", file: Any = None, flush: Any = False) -> None:
         stream = sys.stdout if file is None else file
         separator = " " if sep is None else sep
         last = "\n" if end is None else end
         if type(stream) is not OutStream or type(separator) is not str or type(last) is not str:
-            original(*values, sep=sep, end=end, file=file, flush=flush)
+            self.__wrapped__(*values, sep=sep, end=end, file=file, flush=flush)  # type: ignore[attr-defined]
             return
         texts: list[str] = []
         try:
@@ -101,8 +103,12 @@ def print_whole(original: Callable[..., None]) -> Callable[..., None]:
             raise
         stream.write(separator.join(texts) + last)
 
-    return print
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)  # type: ignore[attr-defined]
+
+    def __reduce__(self) -> str:
+        return "print"
 
 
 def install_print() -> None:
-    builtins.print = print_whole(builtins.print)
+    builtins.print = Print(builtins.print)

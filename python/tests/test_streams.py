@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ipybox_kernel import frames
-from ipybox_kernel.streams import OutStream, print_whole
+from ipybox_kernel.streams import OutStream, Print
 
 
 class Recorder:
@@ -39,7 +39,7 @@ class Broken:
         raise ValueError("no text")
 
 
-whole = print_whole(builtins.print)
+whole = Print(builtins.print)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import { KernelProcess, type KernelProcessEvents, StaleZygoteError } from "./ker
 /** In a directory that only root can enter; made by `python/ipybox_kernel/zygote.py`. */
 const SOCKET_PATH = "/run/ipybox/zygote.sock";
 const PLAIN_SOCKET_PATH = "/run/ipybox/plain-zygote.sock";
-const COMMAND = ["/usr/bin/python3", "-I", "-S", "/opt/ipybox/python/ipybox_kernel"] as const;
+const COMMAND = ["/usr/bin/python3", "-I", "-S", "-u", "/opt/ipybox/python/ipybox_kernel"] as const;
 const START_TIMEOUT_MS = 30_000;
 
 /**

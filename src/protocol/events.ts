@@ -28,7 +28,8 @@ export interface DisplayEvent {
   readonly type: "display_data" | "update_display_data";
   readonly data: MimeBundle;
   readonly metadata: MimeBundle;
-  readonly transient: { readonly display_id?: string | undefined };
+  /** What is no part of the output: the display's name, and what the cell has added. */
+  readonly transient: { readonly display_id?: string | undefined; readonly [key: string]: unknown };
 }
 
 /** The value of the cell's last expression. */

@@ -19,7 +19,7 @@ const exception = { ename: z.string(), evalue: z.string(), traceback: z.array(z.
 
 const display = { data: mimeBundle, metadata: mimeBundle };
 
-const transient = z.object({ display_id: z.string().optional() });
+const transient = z.looseObject({ display_id: z.string().optional() });
 
 const payload = z.object({
   source: z.string(),

@@ -68,7 +68,8 @@ function reply({ type, status, execution_count, ename, evalue }: Message): strin
  * don't exist, so IPython shows them by its way for files that are too long, with other surroundings.
  */
 function traceback({ traceback: parts }: Message): string[] {
-  return general(withoutColours((parts as string[]).join("\n")))
+  const lines = Array.isArray(parts) ? parts : [`no list: ${JSON.stringify(parts)}`];
+  return general(withoutColours(lines.join("\n")))
     .split("\n")
     .filter((line) => line.trim() !== "" && !/^\s+\d+(?: |$)|^ +\(\.{3}\) /.test(line))
     .map((line) => line.replace(/^(-+>) *(\d+) +/, "$1 $2 "));

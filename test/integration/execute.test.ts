@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { ExecutionAbortedError, ExecutionError } from "ipybox";
+import { ExecutionAbortedError, ExecutionError, IpyboxError } from "ipybox";
+import { MAX_REQUEST_BYTES } from "../../src/protocol/frame.ts";
 import { verifies } from "../requirements.ts";
 import { rejection, useContainer } from "./sandbox.ts";
 
@@ -236,4 +237,49 @@ describe("odd code", () => {
       expect((await client.execute("1 + 1")).text).toBe("2");
     },
   );
+});
+
+describe("what can't be sent", () => {
+  it("is refused by its size, and the next cell runs", async () => {
+    verifies("EXEC-12", "TIME-05");
+    await using client = await sandbox.connect();
+    const error = await rejection(client.execute(`#${"a".repeat(MAX_REQUEST_BYTES)}`), IpyboxError);
+    expect(error).toMatchObject({ code: "invalid_option", details: { field: "code", limitBytes: MAX_REQUEST_BYTES } });
+    expect(error.message).toMatch(/^The execute request is \d+ bytes long, and at most 268435456 bytes can be sent/);
+    await expect(client.set("x", new Uint8Array(MAX_REQUEST_BYTES))).rejects.toMatchObject({ code: "invalid_option" });
+    expect((await client.execute("1")).text).toBe("1");
+  });
+
+  it("is refused where a cursor lies outside of the code", async () => {
+    verifies("OUT-05");
+    await using client = await sandbox.connect();
+    for (const cursor of [-1, 4, 1.5, NaN]) {
+      for (const ask of [client.complete("abc", cursor), client.inspect("abc", cursor)]) {
+        const error = await rejection(ask, IpyboxError);
+        expect(error.message).toMatch(`cursor must be a whole number from 0 to the length of code, 3. Given was ${cursor}.`);
+      }
+    }
+  });
+});
+
+describe("a process that a cell has forked", () => {
+  it.each([
+    ["sys.exit(3)", 3, null],
+    ["sys.exit()", 0, null],
+    ["sys.exit('why')", 1, "why"],
+    ["pass", 0, null],
+    ["1 / 0", 1, "ZeroDivisionError: division by zero"],
+  ])("that ends with %s does so as any program", async (code, status, text) => {
+    verifies("KERN-12");
+    await using client = await sandbox.connect();
+    await client.execute(`import os, sys\nchild = os.fork()\nif child == 0:\n    ${code}`);
+    const result = await client.execute("os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])");
+    expect(result.text?.split("\n").at(-1)).toBe(String(status));
+    if (text === null) return;
+    const told = await client.execute(
+      `child = os.fork()\nif child == 0:\n    ${code}\nelse:\n    os.waitpid(child, 0)\n    print('parent')`,
+    );
+    expect(told.stderr).toContain(text);
+    expect(told.stdout).toBe("parent\n");
+  });
 });

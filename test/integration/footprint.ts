@@ -41,7 +41,10 @@ done | sort -n | tail -1`;
 
 /** What agent and zygote of a container hold. */
 export async function agentFootprint(id: string): Promise<{ readonly agent: Footprint; readonly zygote: Footprint }> {
-  return { agent: await look(id, "/opt/ipybox/agent/agent.cjs"), zygote: await look(id, "/usr/bin/python3 -I -S /opt/ipybox") };
+  return {
+    agent: await look(id, "/opt/ipybox/agent/agent.cjs"),
+    zygote: await look(id, "/usr/bin/python3 -I -S -u /opt/ipybox"),
+  };
 }
 
 /** The same once the zygote has warmed up, which it does when it has been idle for a moment. */

@@ -54,6 +54,24 @@ describe("output after its cell has ended", () => {
     await eventually(() => texts(late, starter.id) === "é\n");
   });
 
+  it("is told outside of the connection: what a listener throws is an uncaught exception, and the kernel stays", async () => {
+    verifies("OUT-06");
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    const uncaught = new Promise((resolve) => process.once("uncaughtException", resolve));
+    try {
+      await using client = await sandbox.connect();
+      client.on("lateOutput", () => {
+        throw new Error("the listener's own");
+      });
+      await client.execute("import threading\nthreading.Timer(0.05, print, ('late',)).start()");
+      expect(await uncaught).toMatchObject({ message: "the listener's own" });
+      expect((await client.execute("1")).text).toBe("1");
+    } finally {
+      for (const listener of others) process.on("uncaughtException", listener);
+    }
+  });
+
   it("is no longer told to a listener that was taken off", async () => {
     verifies("OUT-06");
     await using client = await sandbox.connect();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type ExecutionEvent, KernelDiedError } from "ipybox";
+import { type Execution, ExecutionError, type ExecutionEvent, KernelDiedError } from "ipybox";
 import { verifies } from "../requirements.ts";
 import { eventually, rejection, useContainer } from "./sandbox.ts";
 
@@ -54,6 +54,32 @@ describe("a stream", () => {
     const execution = client.submit("print('late'); 5");
     await execution.result();
     expect((await collect(execution.stream())).join("")).toBe("late\n5");
+  });
+
+  it("has the same events after the result as before it, but for the reply", async () => {
+    verifies("STREAM-02", "STREAM-05");
+    await using client = await sandbox.connect();
+    const code = "display('shown')\nprint('printed')\n1 / 0";
+    const eventsOf = async (execution: Execution): Promise<readonly ExecutionEvent[]> => {
+      const events: ExecutionEvent[] = [];
+      await rejection(
+        (async () => {
+          for await (const event of execution.events()) events.push(event);
+        })(),
+        ExecutionError,
+      );
+      return events
+        .filter(({ type }) => type !== "execute_reply")
+        .map((event) => (event.type === "error" ? { ...event, traceback: [event.traceback.join("\n")] } : event));
+    };
+    const live = await eventsOf(client.submit(code));
+    expect(live.map(({ type }) => type)).toEqual(["display_data", "stream", "error"]);
+    const past = client.submit(code);
+    await past.result().catch(() => undefined);
+    const kept = await eventsOf(past);
+    // The cells' numbers differ.
+    const plain = (events: readonly ExecutionEvent[]): string => JSON.stringify(events).replace(/In\[\d+\]|input-\d+-\w+/g, "In");
+    expect(plain(kept)).toBe(plain(live));
   });
 
   it("has stdout, stderr, subprocesses and C code in the order of their writes", async () => {

@@ -30,6 +30,15 @@ describe("timeoutMs", () => {
     expect((await client.execute("print(a)")).text).toBe("5");
   });
 
+  it("interrupts also after a cell that has set a handler of its own, which ends with it", async () => {
+    verifies("TIME-01");
+    await using client = await sandbox.connect();
+    await client.execute("import signal\na = 5\nsignal.signal(signal.SIGINT, signal.SIG_IGN);");
+    const error = await rejection(client.execute("while True: pass", { timeoutMs: 300 }), ExecutionTimeoutError);
+    expect(error.stateLost).toBe(false);
+    expect((await client.execute("a")).text).toBe("5");
+  });
+
   it("can be given to stream()", async () => {
     verifies("TIME-01");
     await using client = await sandbox.connect();

@@ -226,5 +226,15 @@ export const displays: Topic = {
       name: "an SVG of a file",
       code: "open('small.svg', 'w').write('<svg xmlns=\"http://www.w3.org/2000/svg\"/>')\nfrom IPython.display import SVG\nSVG(filename='small.svg')",
     },
+    {
+      name: "a display with a number for a name",
+      code: "display('first', display_id=5)\nupdate_display('second', display_id=5)",
+      difference: { reason: "display-names", ours: '"display_id":"5"' },
+    },
+    {
+      name: "more beside a display",
+      code: "display({'text/plain': 'shown'}, raw=True, transient={'own': [1, None], 'display_id': None})",
+      difference: { reason: "display-names", ours: '"own":[1,null]' },
+    },
   ],
 };

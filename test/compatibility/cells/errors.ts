@@ -204,5 +204,15 @@ export const errors: Topic = {
       code: ["class I:\n    def __repr__(self): raise KeyboardInterrupt\nI()", "get_ipython().showtraceback()\n5"],
       difference: { reason: "reply-names-error", ours: '"status":"ok"' },
     },
+    {
+      name: "a traceback of one's own, as a text",
+      code: "class Own(Exception):\n    def _render_traceback_(self): return 'one text'\nraise Own",
+      difference: { reason: "own-traceback", ours: "one text" },
+    },
+    {
+      name: "a traceback of one's own that is none",
+      code: "class Own(Exception):\n    def _render_traceback_(self): return None\nraise Own('none')",
+      difference: { reason: "own-traceback", ours: "error: Own: none" },
+    },
   ],
 };

@@ -260,5 +260,6 @@ export const magics: Topic = {
         'list(get_ipython().history_manager.get_tail(1))[0][2], list(get_ipython().history_manager.search("\'tai*"))[-1][2]',
       ],
     },
+    { name: "%cd without an argument", code: ["%cd", "%cd -q /app"] },
   ],
 };

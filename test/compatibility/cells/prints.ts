@@ -82,5 +82,11 @@ export const prints: Topic = {
       name: "a print that was deleted",
       code: ["kept = print\ndel __builtins__.print\nprint('text')", "__builtins__.print = kept\nprint('back')"],
     },
+    { name: "print as an attribute of a class", code: "class Log: write = print\nLog().write('x')" },
+    {
+      name: "a value that prints while it is printed",
+      code: "class Loud:\n    def __str__(self):\n        print('inner')\n        return 'loud'\nprint('a', Loud())",
+      difference: { reason: "whole-prints", ours: "stdout: inner\na loud" },
+    },
   ],
 };

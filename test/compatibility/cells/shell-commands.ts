@@ -132,5 +132,14 @@ export const shellCommands: Topic = {
       code: ["%mkdir listed", "!touch listed/a.txt", "%ls listed", "%cat listed/a.txt", "%rm listed/a.txt", "%rmdir listed"],
       difference: { reason: "commands", ours: "stdout: a.txt" },
     },
+    {
+      name: "Python's own children",
+      code: lines(
+        "import multiprocessing, pathlib, sys",
+        "pathlib.Path('children.py').write_text('import sys\\ndef tell(_): return sys.prefix, sys.flags.no_site, sys.flags.isolated')",
+        "import children",
+        "with multiprocessing.get_context('spawn').Pool(1) as pool: print(pool.map(children.tell, [0]))",
+      ),
+    },
   ],
 };

@@ -177,5 +177,36 @@ export const tasks: Topic = {
       fresh: true,
       difference: { reason: "asyncio-run", ours: "(8, 8)" },
     },
+    {
+      name: "a timer that rings between cells",
+      code: [
+        "import asyncio\nrung = []\nloop = asyncio.get_event_loop()\nhandle = loop.call_later(0.01, rung.append, 1)",
+        "import time\ntime.sleep(0.1)",
+        "rung",
+      ],
+    },
+    {
+      name: "a server that answers between cells",
+      code: [
+        lines(
+          "import asyncio, os, socket, tempfile, threading",
+          "path = os.path.join(tempfile.mkdtemp(), 'socket')",
+          "async def greet(reader, writer):",
+          "    writer.write(b'hi')",
+          "    writer.close()",
+          "server = await asyncio.start_unix_server(greet, path)",
+          "answers = []",
+          "def ask():",
+          "    with socket.socket(socket.AF_UNIX) as client:",
+          "        client.settimeout(10)",
+          "        client.connect(path)",
+          "        answers.append(client.recv(2))",
+          "thread = threading.Thread(target=ask)",
+          "thread.start()",
+        ),
+        ...Array.from({ length: 50 }, () => "import time; time.sleep(0.005)"),
+        "thread.join()\nserver.close()\nanswers",
+      ],
+    },
   ],
 };

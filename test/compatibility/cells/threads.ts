@@ -82,5 +82,21 @@ export const threads: Topic = {
       name: "sys.exit in a thread",
       code: "import sys, threading\nthread = threading.Thread(target=sys.exit, args=(3,))\nthread.start()\nthread.join()\nthread.is_alive()",
     },
+    {
+      name: "a pool that an earlier cell has made",
+      code: [
+        "from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)\npool.submit(print, 'one').result()",
+        "pool.submit(print, 'two').result()\npool.submit(display, 'three').result()",
+        "pool.shutdown()",
+      ],
+    },
+    {
+      name: "the event loop's own pool",
+      code: [
+        "import asyncio\nawait asyncio.get_running_loop().run_in_executor(None, print, 'one')",
+        "await asyncio.get_running_loop().run_in_executor(None, print, 'two')",
+      ],
+      fresh: true,
+    },
   ],
 };
