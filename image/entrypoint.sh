@@ -2,6 +2,10 @@
 # Runs as root of the container. The zygote and the agent start side by side: each takes about 100 ms.
 set -eu
 
+# When somebody starts the container again, cells have written to what is first in theirs.
+path=$PATH
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+
 # Certificates of this container alone, laid in before its start.
 if [ -d /run/ipybox/certificates ]; then
   cat /run/ipybox/certificates/*.crt >> "$SSL_CERT_FILE"
@@ -21,4 +25,4 @@ if read -r stamp < /opt/ipybox/node.stamp && [ "$(. /opt/ipybox/node-stamp.sh)" 
 fi 2> /dev/null
 
 # Without the certificates, which the agent needs not and takes 20 ms to read.
-exec env -u NODE_EXTRA_CA_CERTS node $flags $snapshot /opt/ipybox/agent/agent.cjs
+exec env -u NODE_EXTRA_CA_CERTS PATH="$path" "$(command -v node)" $flags $snapshot /opt/ipybox/agent/agent.cjs

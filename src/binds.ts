@@ -4,6 +4,7 @@ import { posix, resolve } from "node:path";
 import type { SandboxMount } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import type { SandboxUser } from "./options.ts";
+import { runtimeDirectory } from "./runtime-dir.ts";
 
 const ROOT = "/app";
 
@@ -54,11 +55,22 @@ const SYSTEM = new Set(["/", "/etc", "/lib", "/lib64", "/root", "/run", "/usr", 
 /** What is there decides, not the name: a link may lead to it. */
 async function refuseSystem(source: string): Promise<void> {
   const path = await realpath(source).catch(() => source);
-  const isSystem = SYSTEM.has(path) || SYSTEM_TREES.some((tree) => path === tree || path.startsWith(`${tree}/`));
+  const tokens = await realpath(runtimeDirectory());
+  if (isWithin(tokens, path) || isWithin(path, tokens)) {
+    throw invalid(
+      source,
+      `${tokens}, which has the tokens of containers, would be in sight of cells. Bind a directory below ${path}, set XDG_RUNTIME_DIR to one elsewhere, or set dangerouslyAllowBinds: true`,
+    );
+  }
+  const isSystem = SYSTEM.has(path) || SYSTEM_TREES.some((tree) => isWithin(path, tree));
   const isSocket = (await stat(path).catch(() => undefined))?.isSocket() ?? false;
   if (!isSystem && !isSocket) return;
   const what = isSocket ? "a socket, behind which a program of the host listens" : "part of the host's own system";
   throw invalid(source, `${path} is ${what}. Bind a directory of yours, or set dangerouslyAllowBinds: true`);
+}
+
+function isWithin(path: string, tree: string): boolean {
+  return path === tree || path.startsWith(`${tree}/`);
 }
 
 async function createFor(mount: SandboxMount, user: SandboxUser): Promise<void> {

@@ -1,3 +1,4 @@
+import { networkInterfaces } from "node:os";
 import type { Control } from "./control.ts";
 import type { Engine, NetworkChange } from "./engine/engine.ts";
 import { canonicalPolicy, type NetworkPolicy, type Policy, readPolicy } from "./network/policy.ts";
@@ -31,7 +32,12 @@ export async function holdPolicy(
 ): Promise<NetworkChange> {
   if (policy.kind === "internet") return { gone: Promise.resolve() };
   const { after, timeoutMs, signal } = options;
-  const task = networkTask(policy, { agentPort: AGENT_PORT, resolverPort: RESOLVER_PORT, cellsRun: false });
+  const task = networkTask(policy, {
+    agentPort: AGENT_PORT,
+    resolverPort: RESOLVER_PORT,
+    near: hostAddresses(engine),
+    cellsRun: false,
+  });
   return engine.changeNetwork(container.id, { ...requestFor(container), task, after }, { timeoutMs, signal });
 }
 
@@ -69,7 +75,12 @@ export class ContainerNetwork {
     // The agent first: only it can tell where it answers questions about names.
     const { resolverPort } = await this.#tellAgent(policy);
     try {
-      const task = networkTask(policy, { agentPort: AGENT_PORT, resolverPort, cellsRun: true });
+      const task = networkTask(policy, {
+        agentPort: AGENT_PORT,
+        resolverPort,
+        near: hostAddresses(this.#engine),
+        cellsRun: true,
+      });
       const request = { ...requestFor(this.#container), task };
       const { gone } = await this.#engine.changeNetwork(this.#container.id, request, { timeoutMs: CHANGE_MS, signal });
       this.#policy = policy;
@@ -87,4 +98,11 @@ export class ContainerNetwork {
 
 function requestFor({ image, labels }: PoliciedContainer): Pick<PoliciedContainer, "image" | "labels"> {
   return { image, labels: helperLabels(labels, "network") };
+}
+
+/** This machine's own addresses, where it is the one that runs containers. */
+function hostAddresses({ isLocal }: Engine): readonly string[] {
+  if (!isLocal) return [];
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return [...new Set(all.filter(({ internal }) => !internal).map(({ address }) => address))];
 }

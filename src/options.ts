@@ -152,7 +152,12 @@ export interface ExecutionContainerOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-const id = z.int({ error: "must be a whole number" }).min(1, { error: "must not be 0 or less: cells never run as root" });
+/** Of a user or group in Linux. */
+const MAX_ID = 2 ** 32 - 2;
+const id = z
+  .int({ error: "must be a whole number" })
+  .min(1, { error: "must not be 0 or less: cells never run as root" })
+  .max(MAX_ID, { error: `must be ${MAX_ID} or less: the next number stands for "no change" in Linux` });
 const flag = z.boolean({ error: "must be true or false" });
 const syscall = z.string().regex(/^[a-z][a-z0-9_]*$/, { error: "must be the name of a system call, for instance ptrace" });
 const runtimeName = z.string().regex(/^[\w.-]+$/, { error: "must be the name of a runtime, for instance runsc" });
@@ -196,7 +201,11 @@ const schema: z.ZodObject = z.strictObject({
   cpus: z.number({ error: "must be a number" }).min(0.01, { error: "must be 0.01 or more" }).optional(),
   pidsLimit: z.int({ error: "must be a whole number" }).min(16, { error: "must be 16 or more" }).optional(),
   shmBytes: byteCount(MIB).optional(),
-  openFilesLimit: z.int({ error: "must be a whole number" }).min(1024, { error: "must be 1024 or more" }).optional(),
+  openFilesLimit: z
+    .int({ error: "must be a whole number" })
+    .min(1024, { error: "must be 1024 or more" })
+    .max(2 ** 20, { error: "must be 1048576 or less, which is the most that Linux has by itself" })
+    .optional(),
   coreBytes: byteCount(0).optional(),
   logBytes: byteCount(65_536).optional(),
   diskBytes: byteCount(16 * MIB)

@@ -10,6 +10,7 @@ What is deleted but still open counts as long as it is open. Directories that ar
 are cut into pieces: an engine could not delete them.
 """
 
+import contextlib
 import json
 import os
 import stat
@@ -31,6 +32,8 @@ class Usage:
 
     def __init__(self, since: float, enough: int, seconds: float) -> None:
         self.bytes = 0
+        #: Whether something could not be looked at in time.
+        self.leaves_out = False
         self._enough = enough
         self._since = since
         self._deadline = time.monotonic() + seconds
@@ -149,23 +152,31 @@ class _Directory:
         os.close(self.descriptor)
 
 
-def look_at_processes(usage: Usage) -> dict[int, int]:
-    """Adds deleted files that are open; gives what each session has written."""
+def bytes_written() -> dict[int, int]:
+    """What each session has written."""
     written: dict[int, int] = {}
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
+    for name in filter(str.isdigit, os.listdir("/proc")):
         try:
-            with open(f"/proc/{name}/stat") as file:
-                session = int(file.read().rpartition(")")[2].split()[3])
+            with open(f"/proc/{name}/stat", "rb") as file:  # a process can name itself by any bytes
+                session = int(file.read().rpartition(b")")[2].split()[3])
             with open(f"/proc/{name}/io") as file:
                 counters = dict(line.split(": ") for line in file.read().splitlines())
-            written[session] = written.get(session, 0) + int(counters["write_bytes"])
-            for descriptor in os.listdir(f"/proc/{name}/fd"):
-                _add_deleted(usage, f"/proc/{name}/fd/{descriptor}")
         except OSError:
             continue  # ended meanwhile, or another user's
+        written[session] = written.get(session, 0) + int(counters["write_bytes"])
     return written
+
+
+def look_for_deleted(usage: Usage, seconds: float) -> None:
+    """Adds deleted files that are open; gives up after a while, since the descriptors may be millions."""
+    deadline = time.monotonic() + seconds
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # ended meanwhile, or another user's
+            for descriptor in os.listdir(f"/proc/{name}/fd"):
+                if time.monotonic() > deadline:
+                    usage.leaves_out = True
+                    return
+                _add_deleted(usage, f"/proc/{name}/fd/{descriptor}")
 
 
 def _add_deleted(usage: Usage, path: str) -> None:
@@ -180,11 +191,13 @@ def _add_deleted(usage: Usage, path: str) -> None:
 def main(since: float, enough: int, seconds: float) -> None:
     os.nice(10)
     usage = Usage(since, enough, seconds)
-    written = look_at_processes(usage)
+    written = bytes_written()
+    look_for_deleted(usage, seconds / 4)
     with open(_PLACES) as file:
         for place in file.read().splitlines():
             usage.walk(place)
-    print(json.dumps({"bytes": usage.bytes, "complete": usage.complete, "written": written}))
+    complete = usage.complete and not usage.leaves_out
+    print(json.dumps({"bytes": usage.bytes, "complete": complete, "written": written}))
 
 
 if __name__ == "__main__":

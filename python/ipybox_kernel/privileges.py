@@ -50,6 +50,8 @@ def drop_privileges(uid: int, gid: int, groups: list[int]) -> None:
     os.setgroups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
+    if os.getresuid() != (uid, uid, uid) or os.getresgid() != (gid, gid, gid):
+        raise PermissionError(errno.EPERM, f"the process is still another user than {uid}:{gid}")
     header = struct.pack("<Ii", _LINUX_CAPABILITY_VERSION_3, 0)
     _check(_libc.syscall(_SYS_CAPSET, header, bytes(24)), "capset")
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")

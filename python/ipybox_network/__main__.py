@@ -23,7 +23,8 @@ def main() -> None:
         print(f"untold: {error}", flush=True)
         tells = False
     load = table.replace if task["cells_run"] else table.load
-    load(task["sets"], task["rules"], task["generation"], tells)
+    sets = table.filled(task["sets"], task["generation"], task["near"])
+    load(sets, task["rules"], tells)
     if task["cut"] is not None:
         flows.cut(flows.Reach(**task["cut"]))
     if watch is not None:

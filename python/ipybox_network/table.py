@@ -1,5 +1,6 @@
 """Loads the rules and what they go by into nftables."""
 
+import contextlib
 import os
 import socket
 import struct
@@ -20,18 +21,18 @@ _SET_TABLE, _SET_NAME, _SET_FLAGS = 1, 2, 3
 _ANONYMOUS = 1
 
 
-def load(sets: list[str], rules: list[str], generation: str, tells: bool) -> None:
+def load(sets: list[str], rules: list[str], tells: bool) -> None:
     """Loads the first rules before any cell runs, or raises with what ``nft`` says."""
-    _transaction(_filled(sets, generation) + _told(rules, tells))
+    _transaction(sets + _told(rules, tells))
 
 
-def replace(sets: list[str], rules: list[str], generation: str, tells: bool) -> None:
+def replace(sets: list[str], rules: list[str], tells: bool) -> None:
     """Replaces the rules so that no packet slips through; see ``src/network/script.ts``."""
     try:
         before = _names_of_sets()
     except OSError as error:
         raise SystemExit(f"nftables can't be asked for its sets: {error}") from error
-    _transaction(_filled(sets, generation))
+    _transaction(sets)
     _transaction(_told(rules, tells) + [f"delete set {_FAMILY} {_TABLE} {name}" for name in before])
 
 
@@ -61,14 +62,34 @@ def _told(rules: list[str], tells: bool) -> list[str]:
     return [line for line in rules if tells or not line.endswith(_TELL)]
 
 
-def _filled(sets: list[str], generation: str) -> list[str]:
-    addresses = _resolvers()
-    families = {"resolvers4": [a for a in addresses if ":" not in a], "resolvers6": [a for a in addresses if ":" in a]}
+def filled(sets: list[str], generation: str, host: list[str]) -> list[str]:
+    """The sets, with what only the container's own network tells. ``host`` has the host's addresses, as far as they are known."""
+    elements = {"resolvers": _resolvers(), "near": sorted(_near() | set(host))}
+    families = {
+        f"{name}{family}": [one for one in found if (":" in one) == (family == 6)]
+        for name, found in elements.items()
+        for family in (4, 6)
+    }
     return sets + [
         f"add element {_FAMILY} {_TABLE} {name}_{generation} {{ {', '.join(found)} }}"
         for name, found in families.items()
-        if found
+        if found and any(line.startswith(f"set {name}_") for line in sets)
     ]
+
+
+def _near() -> set[str]:
+    """The networks that the container is in itself, with the host's own address in each, and its neighbours."""
+    found = set()
+    with contextlib.suppress(OSError), open("/proc/net/route") as file:
+        for _, destination, gateway, _, _, _, _, mask, *_ in list(map(str.split, file))[1:]:
+            if gateway == "00000000" and mask != "00000000":
+                address = socket.inet_ntop(socket.AF_INET, struct.pack("=I", int(destination, 16)))
+                found.add(f"{address}/{int(mask, 16).bit_count()}")
+    with contextlib.suppress(OSError), open("/proc/net/ipv6_route") as file:
+        for destination, prefix, _, _, gateway, _, _, _, _, device in map(str.split, file):
+            if int(gateway, 16) == 0 and int(prefix, 16) > 0 and device != "lo":
+                found.add(f"{socket.inet_ntop(socket.AF_INET6, bytes.fromhex(destination))}/{int(prefix, 16)}")
+    return found
 
 
 def _resolvers() -> list[str]:

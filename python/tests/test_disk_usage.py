@@ -1,6 +1,8 @@
 """What is counted as written, in a directory of the test's own."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -101,6 +103,24 @@ def test_an_open_file_without_a_name_counts(usage: Usage, tmp_path: Path) -> Non
         file.write(os.urandom(100 * KIB))
         file.flush()
         os.remove(tmp_path / "gone")
-        written = disk_usage.look_at_processes(usage)
+        disk_usage.look_for_deleted(usage, 60)
     assert usage.bytes >= 100 * KIB
-    assert os.getsid(0) in written
+    assert not usage.leaves_out
+
+
+def test_more_descriptors_than_can_be_looked_at_in_time_are_told(usage: Usage) -> None:
+    # verifies: SEC-03
+    disk_usage.look_for_deleted(usage, 0)
+    assert usage.leaves_out
+
+
+def test_what_a_session_has_written_counts_whatever_its_processes_are_called() -> None:
+    # verifies: SEC-03
+    code = "import sys, time; open('/proc/self/comm', 'wb').write(b'\\xff) \\xfe'); print('named', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"named\n"
+        try:
+            assert os.getsid(0) in disk_usage.bytes_written()
+        finally:
+            process.kill()

@@ -15,6 +15,10 @@ const IDLE_MS = 60_000;
 /** Measuring takes at most one part in so many of the time. */
 const REST = 10;
 
+/** When it is tried again that could not be done, and how often before somebody is to blame. */
+const AGAIN_MS = 1_000;
+const FAILURES = 3;
+
 /** What a file counts at least. */
 const FILE_BYTES = 4096;
 
@@ -56,6 +60,8 @@ class DiskWatch {
   /** The most room that was seen since then. */
   #mostRoom = 0;
   #measuredAt = 0;
+  /** How often in a row use could not be measured. */
+  #failures = 0;
   #restUntil = 0;
 
   constructor(kernels: Kernels, terms: DiskTerms) {
@@ -77,9 +83,10 @@ class DiskWatch {
       if (!this.#due(room)) continue;
       try {
         await this.#measure();
+        this.#failures = 0;
       } catch (error) {
         console.error("agent: the disk's use can't be measured:", error);
-        this.#rest(BUSY_MS);
+        await this.#onUnmeasured(room);
       }
     }
   }
@@ -100,8 +107,9 @@ class DiskWatch {
     // Who fills what was made free meanwhile writes on.
     const least = before.bytes - (this.#mostRoom - this.#room);
     this.#markBytes = Math.max(this.#terms.diskBytes, Math.min(this.#markBytes, least + NOTABLE_BYTES));
-    this.#room = this.#mostRoom = await readRoom();
+    const room = await readRoom();
     this.#usage = await measureDiskUsage(this.#terms, this.#settling ? ALL : { ...SOON, enoughBytes: this.#terms.diskBytes * 2 });
+    this.#room = this.#mostRoom = room;
     this.#measuredAt = performance.now();
     this.#rest(Math.min((this.#measuredAt - startedAt) * REST, BUSY_MS));
     await this.#judge(before);
@@ -127,6 +135,19 @@ class DiskWatch {
     } else {
       this.#markBytes = Math.min(this.#markBytes, bytes + NOTABLE_BYTES);
     }
+  }
+
+  /** A cell can prevent it, say by starting as many processes as there may be. Then the room on the disk must tell, and who has those. */
+  async #onUnmeasured(room: number): Promise<void> {
+    this.#failures += 1;
+    this.#rest(AGAIN_MS);
+    const left = Math.max(this.#terms.diskBytes - this.#usage.bytes, NOTABLE_BYTES);
+    if (this.#failures < FAILURES || this.#room - room <= left) return;
+    const session = await mostProcesses(this.#kernels.all.flatMap(({ pid }) => pid ?? []));
+    const disk = { limitBytes: this.#terms.diskBytes, peakBytes: this.#usage.bytes + this.#room - room };
+    this.#kernels.all.find(({ pid }) => pid === session)?.endForDisk(disk);
+    this.#failures = 0;
+    this.#rest(SETTLE_MS);
   }
 
   async #end(writer: { readonly session: number; readonly bytes: number }): Promise<void> {
@@ -161,16 +182,33 @@ function mostWritten(before: DiskUsage, now: DiskUsage): { readonly session: num
 
 /** Processes that a cell has set apart from its kernel. */
 async function endSession(session: number): Promise<void> {
-  for (const name of await readdir("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    const stat = await readFile(`/proc/${name}/stat`, "utf8").catch(() => "");
-    // The name in parentheses may hold anything.
-    if (Number(stat.slice(stat.lastIndexOf(")")).split(" ")[4]) !== session) continue;
+  for await (const { pid, session: its } of processes()) {
+    if (its !== session) continue;
     try {
-      process.kill(Number(name), "SIGKILL");
+      process.kill(pid, "SIGKILL");
     } catch {
       // It has ended.
     }
+  }
+}
+
+/** Which of these sessions has most processes. */
+async function mostProcesses(sessions: readonly number[]): Promise<number | undefined> {
+  const counts = new Map(sessions.map((session) => [session, 0]));
+  for await (const { session } of processes()) {
+    const count = counts.get(session);
+    if (count !== undefined) counts.set(session, count + 1);
+  }
+  return [...counts].sort(([, one], [, other]) => other - one)[0]?.[0];
+}
+
+async function* processes(): AsyncGenerator<{ readonly pid: number; readonly session: number }> {
+  for (const name of await readdir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const stat = await readFile(`/proc/${name}/stat`, "latin1").catch(() => "");
+    // The name in parentheses may hold anything.
+    const session = Number(stat.slice(stat.lastIndexOf(")")).split(" ")[4]);
+    if (session > 0) yield { pid: Number(name), session };
   }
 }
 

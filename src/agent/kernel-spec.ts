@@ -1,6 +1,9 @@
 import type { AgentConfig } from "../protocol/agent-config.ts";
 import type { KernelSpec } from "../protocol/requests.ts";
 
+/** The next number stands for "no change" in Linux. */
+const MAX_ID = 2 ** 32 - 2;
+
 /** Of the agent's own environment, what is not the image's or the users'. */
 const OWN_VARIABLES: ReadonlySet<string> = new Set([
   "HOSTNAME",
@@ -18,7 +21,9 @@ export function parseAgentConfig(text: string): AgentConfig {
   const parsed = JSON.parse(text) as Partial<AgentConfig>;
   const { uid, gid, env, proxies, network, idleTimeoutMs = null, detached = false, diskBytes = null } = parsed;
   for (const [name, value] of Object.entries({ uid, gid })) {
-    if (!Number.isInteger(value) || (value as number) < 1) throw new TypeError(`${name} must be a positive integer`);
+    if (!Number.isInteger(value) || (value as number) < 1 || (value as number) > MAX_ID) {
+      throw new TypeError(`${name} must be an integer from 1 to ${MAX_ID}`);
+    }
   }
   if (!areVariables(env)) throw new TypeError("env must be an object of strings");
   if (!areVariables(proxies)) throw new TypeError("proxies must be an object of strings");

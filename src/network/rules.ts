@@ -11,7 +11,7 @@ export const DOCKER_DNS = "127.0.0.11";
 const NEIGHBOURS = "{ nd-router-solicit, nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert }";
 
 /** In the order in which they refer to each other. */
-export const CHAINS = ["denied", "cells", "resolve", "output", "input"] as const;
+export const CHAINS = ["denied", "cells", "resolve", "output", "input", "untracked_output", "untracked_input"] as const;
 export type Chain = (typeof CHAINS)[number];
 
 /** A line of a chain, by the name of what it is for. */
@@ -41,6 +41,8 @@ export type NetworkRuleId =
   | "cells-denied"
   | "tell"
   | "refuse-tcp"
+  | "agent-untracked"
+  | "near"
   | "agent-port"
   | "agent-answers"
   | "input-loopback"
@@ -74,10 +76,14 @@ export function networkRules(policy: Policy, { agentPort, resolverPort }: RulesO
   if (policy.kind === "internet") return [rule("internet", "output", "accept"), rule("internet", "input", "accept")];
   return [
     ...(policy.kind === "public" ? resolveRules(resolverPort) : []),
+    // Who asks the agent gets in, also when cells have filled the table in which Linux keeps connections in mind.
+    rule("agent-untracked", "untracked_input", `tcp dport ${agentPort} notrack`),
+    rule("agent-untracked", "untracked_output", `tcp sport ${agentPort} notrack`),
     rule("cells-by-uid", "output", "meta skuid != 0 goto cells"),
     rule("agent", "output", `meta skuid 0 ct mark set ${AGENT_MARK} accept`),
     // A connection that the agent has closed has no socket any more, and still something to send.
     rule("agent-without-socket", "output", `ct mark ${AGENT_MARK} accept`),
+    rule("agent-without-socket", "output", `tcp sport ${agentPort} accept`),
     rule("rest-as-cells", "output", "goto cells"),
     rule("docker-dns", "cells", `ip daddr ${DOCKER_DNS} goto denied`),
     rule("loopback", "cells", "oif lo accept"),
@@ -93,7 +99,7 @@ export function networkRules(policy: Policy, { agentPort, resolverPort }: RulesO
     // A dropped SYN would be sent again and again; of a dropped datagram the sender learns at once.
     rule("refuse-tcp", "denied", "meta l4proto tcp reject with tcp reset"),
     rule("input-loopback", "input", "iif lo accept"),
-    rule("agent-port", "input", `tcp dport ${agentPort} ct mark set ${AGENT_MARK} accept`),
+    rule("agent-port", "input", `tcp dport ${agentPort} accept`),
     rule("agent-answers", "input", `ct mark ${AGENT_MARK} accept`),
     rule("input-errors", "input", "ct state related accept"),
     rule("input-neighbours", "input", `icmpv6 type ${NEIGHBOURS} accept`),
@@ -122,6 +128,8 @@ function reachRules(policy: Policy): readonly NetworkRule[] {
         chain: "cells",
         text: `${ip(family)} daddr @${name} goto denied`,
       })),
+      { id: "near", chain: "cells", text: "ip daddr @near4 goto denied" },
+      { id: "near", chain: "cells", text: "ip6 daddr @near6 goto denied" },
       { id: "public", chain: "cells", text: "meta l4proto { tcp, udp, icmp, icmpv6 } accept" },
     ];
   }

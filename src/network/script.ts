@@ -10,6 +10,9 @@ const HOOKS: Readonly<Partial<Record<Chain, string>>> = {
   resolve: "type nat hook output priority -110; policy accept;",
   output: hook("output", "output-default"),
   input: hook("input", "input-default"),
+  // Before Linux looks up the connection.
+  untracked_output: "type filter hook output priority raw; policy accept;",
+  untracked_input: "type filter hook prerouting priority raw; policy accept;",
 };
 
 /** A policy in the words of `nft`, as two transactions; a rule's line ends with its id, as a comment. */
@@ -27,7 +30,8 @@ export interface NetworkScript {
  *   So the chains stay.
  * - A set of ranges is empty until just after the rules that refer to it are in force. So sets come first.
  *
- * The sets `resolvers4_…` and `resolvers6_…` are left to be filled.
+ * The sets `resolvers4_…` and `resolvers6_…` are left to be filled; so are `near4_…` and `near6_…`, with the container's own networks
+ * and the host's addresses.
  */
 export function networkScript(policy: Policy, generation: string, options: RulesOptions): NetworkScript {
   const rules = networkRules(policy, options);
@@ -42,6 +46,9 @@ export function networkScript(policy: Policy, generation: string, options: Rules
       `table ${TABLE} {`,
       set("resolvers4", 4, `elements = { ${DOCKER_DNS} };`),
       set("resolvers6", 6, ""),
+      ...(policy.kind === "public"
+        ? ([4, 6] as const).map((family) => set(`near${family}`, family, "flags interval; auto-merge;"))
+        : []),
       ...addressSets(policy).map(({ name, family, ranges }) =>
         set(name, family, `flags interval; auto-merge; elements = { ${ranges.map(formatRange).join(", ")} };`),
       ),

@@ -7,6 +7,8 @@ import { networkScript } from "./script.ts";
 export interface NetworkTaskOptions extends RulesOptions {
   /** Cells may run meanwhile, and have connections open. */
   readonly cellsRun: boolean;
+  /** Addresses of the host: out of reach under `public`, like the container's own networks. */
+  readonly near: readonly string[];
 }
 
 /** What `python/ipybox_network` is told, as JSON. */
@@ -16,6 +18,7 @@ export function networkTask(policy: Policy, options: NetworkTaskOptions): string
     ...networkScript(policy, generation, options),
     generation,
     log_group: policy.kind === "internet" ? null : LOG_GROUP,
+    near: options.near,
     cells_run: options.cellsRun,
     cut: options.cellsRun && policy.kind !== "internet" ? reachOf(policy) : null,
   });

@@ -17,7 +17,7 @@ import glob
 for path in glob.glob("/proc/[0-9]*/cmdline"):
     try: words = open(path).read().split("\\0")
     except OSError: continue  # it has ended
-    if words[0] == "node": print(*words[1:-1])
+    if words[0] == "/usr/bin/node": print(*words[1:-1])
 `;
   return (await client.execute(code)).text;
 }

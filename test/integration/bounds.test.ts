@@ -78,8 +78,9 @@ def depth(path):
         deep, here = deep + 1, below
 max(depth(entry.path) for entry in os.scandir('/home/ipybox') if entry.is_dir(follow_symlinks=False))`;
 
+const LIMIT = 48 * MIB;
+
 describe("the bound of the disk", () => {
-  const LIMIT = 48 * MIB;
   const sandbox = useContainer({ diskBytes: LIMIT });
 
   it("refuses a file that is larger than all of it, at once, and the kernel lives on", async () => {
@@ -190,6 +191,33 @@ describe("the bound of the disk", () => {
     expect(freshKernel).toBe(false);
     await client.execute("import os; os.remove('/dev/shm/x')");
   });
+});
+
+it("the bound of the disk holds while a cell has all the processes that there may be, so that none can measure", async () => {
+  verifies("SEC-03", "LIFE-04");
+  await using container = await ExecutionContainer.create({ diskBytes: LIMIT, pidsLimit: 100 });
+  await using neighbour = await ExecutionClient.connect({ port: container.port });
+  await neighbour.execute("kept = 1");
+  await using client = await ExecutionClient.connect({ port: container.port });
+  const filling = client.execute(
+    `
+import os, time
+try:
+    while True:
+        if os.fork() == 0:
+            time.sleep(120)
+            os._exit(0)
+except OSError:
+    pass
+for number in range(2_000):
+    with open(f"/app/{number}", "wb") as file:
+        file.write(os.urandom(1 << 20))
+    time.sleep(0.01)`,
+    { timeoutMs: 60_000 },
+  );
+  const error = await rejection(filling, KernelDiedError);
+  expect(error).toMatchObject({ reason: "disk", limitBytes: LIMIT });
+  expect((await neighbour.execute("kept")).text).toBe("1");
 });
 
 it("without a bound of the disk, files may be as large as they like", async () => {

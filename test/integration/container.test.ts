@@ -1,4 +1,7 @@
+import { chmod, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ContainerDiedError, DEFAULTS, ExecutionClient, ExecutionContainer, IpyboxError } from "ipybox";
 import { readRuntimeEntry } from "../../src/runtime-dir.ts";
@@ -252,3 +255,29 @@ async function freePort(): Promise<number> {
   await new Promise((resolve) => server.close(resolve));
   return port;
 }
+
+it("somebody who starts a container again does not run what cells have left for root", async () => {
+  verifies("SEC-04");
+  const out = await mkdtemp(join(tmpdir(), "ipybox-restart-"));
+  try {
+    await chmod(out, 0o777);
+    await using container = await ExecutionContainer.create({ network: "none", binds: { [out]: "out" } });
+    await run(
+      container,
+      `
+import os, pathlib
+for name in ("env", "node", "renice", "cat", "rm", "nice", "sh"):
+    path = pathlib.Path("/venv/bin") / name
+    path.write_text(f"#!/bin/sh\\nid -u > /app/out/{name}\\nexec /usr/bin/{name} \\"$@\\"\\n")
+    path.chmod(0o755)`,
+    );
+    const engine = docker.getContainer(container.id);
+    await engine.restart({ t: 1 });
+    // The agent has no owner any more, and gives up; or it is known at once that it was started by others.
+    await eventually(async () => (await inspect(container.id))?.State.Running !== true, 40_000);
+    const found = await Promise.all((await readdir(out)).map(async (name) => [name, await readFile(join(out, name), "utf8")]));
+    expect(found.filter(([, uid]) => uid === "0\n")).toEqual([]);
+  } finally {
+    await rm(out, { recursive: true, force: true });
+  }
+}, 90_000);

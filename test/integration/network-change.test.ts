@@ -15,7 +15,7 @@ const KILLS = Number(process.env["NETWORK_KILLS"] ?? 5);
 const CHANGES = Number(process.env["NETWORK_CHANGES"] ?? 20);
 
 const KILL_AGENT = `for p in /proc/[0-9]*; do
-  case "$(tr '\\0' ' ' < $p/cmdline)" in node*/opt/ipybox/agent*) kill -KILL "\${p#/proc/}";; esac
+  case "$(tr '\\0' ' ' < $p/cmdline)" in /usr/bin/node*/opt/ipybox/agent*) kill -KILL "\${p#/proc/}";; esac
 done`;
 
 const obstacle = internetObstacle();

@@ -1,4 +1,6 @@
 import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { NetworkPolicy } from "ipybox";
 import { readPolicy } from "../../src/network/policy.ts";
@@ -71,6 +73,24 @@ const isClosed: Check = async (box) => {
   return text ?? undefined;
 };
 
+/** Connections to the agent take no room in Linux's table of connections, which cells can fill. */
+const isUntracked: Check = async (box) => {
+  const tracked = async (): Promise<number> =>
+    Number((await box.client.execute("int(open('/proc/sys/net/netfilter/nf_conntrack_count').read())")).text);
+  const before = await tracked();
+  const { host, port } = box.container;
+  const sockets = await Promise.all(
+    Array.from({ length: 10 }, async () => {
+      const socket = connect({ host, port });
+      await once(socket, "connect");
+      return socket;
+    }),
+  );
+  const more = (await tracked()) - before;
+  for (const socket of sockets) socket.destroy();
+  return more < 10 ? undefined : `${more} connections are tracked`;
+};
+
 const fetches = works(`urllib.request.urlopen("http://${NAME}/", timeout=3).read()`);
 const talksToItself = works(
   `server = socket.create_server(("127.0.0.1", 0)); socket.create_connection(server.getsockname(), timeout=2).close()`,
@@ -92,12 +112,14 @@ const MUTATIONS: readonly NetworkMutation[] = [
   { rule: "cells-denied", policy: "none", check: isRefused },
   { rule: "refuse-tcp", policy: "none", check: isRefused },
   { rule: "tell", policy: "none", check: isTold },
+  { rule: "agent-untracked", policy: "none", check: isUntracked },
 ];
 
 /** Rules whose absence nothing here can show, and why. */
 const UNSEEN: Readonly<Partial<Record<NetworkRuleId, string>>> = {
   internet: "only after another policy: network-change.test.ts has it",
   "input-streams": "only of connections that are older than the policy: network-change.test.ts has it",
+  near: "only in networks of public addresses: network-start.test.ts has it",
   "agent-port": "without it no container starts: every other test shows it",
   "cells-by-uid": "held twice: by rest-as-cells",
   "rest-as-cells": "held twice: by the default of the chain",

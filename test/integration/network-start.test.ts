@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DEFAULTS, ExecutionClient, ExecutionContainer, IpyboxError, type NetworkPolicy } from "ipybox";
 import { listContainers, removeRemains } from "../../src/containers.ts";
@@ -139,6 +141,38 @@ except OSError as error:
 own.sendall(b"still"); print(own_end.recv(5))`);
   expect(text?.split("\n")).toEqual(["ConnectionAbortedError", "b'still'"]);
   expect(await outcome).toBe("ConnectionResetError");
+});
+
+test("a public address is out of reach where it is of a network that the container is in itself", async () => {
+  verifies("NET-06");
+  const network = await docker.createNetwork({
+    Name: "ipybox-test-public",
+    Driver: "bridge",
+    IPAM: { Driver: "default", Config: [{ Subnet: "44.130.7.0/24", Gateway: "44.130.7.1" }] },
+  });
+  await using _ = { [Symbol.asyncDispose]: () => network.remove() as Promise<void> };
+  const server = createServer((socket) => void socket.end("reached")).listen(0, "44.130.7.1");
+  await once(server, "listening");
+  const attempt = `
+import socket
+try:
+    print(socket.create_connection(("44.130.7.1", ${(server.address() as AddressInfo).port}), 3).recv(10))
+except OSError as error:
+    print(type(error).__name__)`;
+  try {
+    for (const [policy, outcome] of [
+      ["internet", "b'reached'"],
+      ["public", "ConnectionRefusedError"],
+    ] as const) {
+      await using container = await ExecutionContainer.create();
+      await network.connect({ Container: container.id });
+      if (policy !== "internet") await container.setNetwork(policy);
+      await using client = await ExecutionClient.connect({ port: container.port });
+      expect((await client.execute(attempt)).text).toBe(outcome);
+    }
+  } finally {
+    server.close();
+  }
 });
 
 test("what a dead owner has left of a helper is removed, and is not listed as a container", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseBinds, prepareBinds } from "../../src/binds.ts";
 import { callerUser } from "../../src/caller.ts";
+import { runtimeDirectory } from "../../src/runtime-dir.ts";
 import { verifies } from "../requirements.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -84,4 +85,23 @@ describe.runIf(isRoot)("an existing directory, when the caller is root", () => {
     await chown(file, 1000, 1000);
     await prepareBinds(parseBinds({ [file]: "file" }), user);
   });
+});
+
+test("the directory that has the tokens of containers is not shown to cells, nor what is around it", async () => {
+  verifies("SEC-04", "CONT-05");
+  const before = process.env["XDG_RUNTIME_DIR"];
+  process.env["XDG_RUNTIME_DIR"] = join(directory, "runtime");
+  try {
+    await mkdir(join(directory, "beside"));
+    const tokens = runtimeDirectory();
+    for (const source of [directory, join(directory, "runtime"), tokens, join(tokens, "x")]) {
+      const refused = prepareBinds(parseBinds({ [source]: "data:ro" }), callerUser());
+      await expect(refused).rejects.toMatchObject({ code: "invalid_option" });
+      await expect(refused).rejects.toThrow(`${tokens}, which has the tokens of containers`);
+    }
+    await prepareBinds(parseBinds({ [join(directory, "beside")]: "data:ro" }), callerUser());
+  } finally {
+    if (before === undefined) delete process.env["XDG_RUNTIME_DIR"];
+    else process.env["XDG_RUNTIME_DIR"] = before;
+  }
 });

@@ -28,7 +28,7 @@ it("a slow reader is waited for, however long that takes", async () => {
 
 it("one that takes nothing for 30 s, while somebody waits for what comes behind, is not: it may wait for that itself", async () => {
   verifies("TIME-05", "OUT-08");
-  const changed = vi.fn();
+  const changed = vi.fn<() => void>();
   const flow = await leftAlone(changed);
   flow.drain();
   vi.advanceTimersByTime(29_000);

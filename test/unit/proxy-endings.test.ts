@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer as createHttpServer, get, type IncomingMessage } from "node:http";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { forward } from "../../src/agent/proxy/forward.ts";
 import type { Gate } from "../../src/agent/proxy/gate.ts";
 import { readOpening } from "../../src/agent/proxy/opening.ts";
@@ -63,6 +63,43 @@ describe("the proxy", () => {
     dialled?.(upstream);
     await once(upstream, "close");
     expect(upstream.destroyed).toBe(true);
+  });
+});
+
+describe("a client that does not say what it wants", () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it.each([
+    ["nothing", ""],
+    ["half a request", "GET http://example.com/ HTTP/1.1\r\nHost: exa"],
+    ["half of a second request", "GET http://example.com/ HTTP/1.1\r\nHost: example.com\r\n\r\nGET http://example.com/ HT"],
+  ])("is let go after 30 s: %s", async (_, said) => {
+    verifies("NET-04", "LIFE-04");
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    const port = await listening(
+      createServer((socket) => {
+        socket.once("data", () => socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"));
+      }),
+    );
+    const gate = {
+      dial: async () => {
+        const upstream = connect({ host: "127.0.0.1", port });
+        await once(upstream, "connect");
+        return upstream;
+      },
+    } as unknown as Gate;
+    const client = connect({ host: "127.0.0.1", port: await new Proxy(gate, () => undefined).listen() });
+    await once(client, "connect");
+    const ended = once(client, "close");
+    client.resume();
+    client.write(said);
+    let closed = false;
+    void ended.then(() => (closed = true));
+    for (let round = 0; round < 20; round += 1) await new Promise((resolve) => setImmediate(resolve));
+    await vi.advanceTimersByTimeAsync(29_000);
+    expect(closed).toBe(false);
+    await vi.advanceTimersByTimeAsync(2_000);
+    await ended;
   });
 });
 

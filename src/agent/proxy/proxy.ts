@@ -30,13 +30,15 @@ export class Proxy {
   readonly #server: Server;
   /** Sockets that came through a tunnel, by what that is to. */
   readonly #bound = new WeakMap<Duplex, Bound>();
+  /** Until when a socket has to have said what it wants. */
+  readonly #patience = new WeakMap<Duplex, NodeJS.Timeout>();
   #port: Promise<number> | undefined;
 
   constructor(gate: Gate, report: (denial: Denial) => void) {
     this.#gate = gate;
     this.#report = report;
     const settings = { maxHeaderSize: MAX_HEADER_BYTES, requireHostHeader: false, insecureHTTPParser: false, keepAlive: true };
-    this.#http = createHttpServer({ ...settings, headersTimeout: HANDSHAKE_MS, requestTimeout: 0 });
+    this.#http = createHttpServer({ ...settings, requestTimeout: 0 });
     this.#http.on("request", (request, response) => void this.#onRequest(request, response));
     this.#http.on("upgrade", (request, socket) => void this.#onUpgrade(request, socket as Socket));
     this.#http.on("connect", (request, socket, head) => void this.#onConnect(request, socket as Socket, head));
@@ -73,13 +75,31 @@ export class Proxy {
         this.#onSocks(socket, timer);
         return;
       }
-      clearTimeout(timer); // HTTP has its own
-      this.#http.emit("connection", socket);
-      socket.resume();
+      clearTimeout(timer);
+      this.#serve(socket);
     });
   }
 
+  /** Reads requests from a socket. */
+  #serve(socket: Socket): void {
+    this.#awaitRequest(socket);
+    socket.once("close", () => clearTimeout(this.#patience.get(socket)));
+    this.#http.emit("connection", socket);
+    socket.resume();
+  }
+
+  /** Node's own limits (`headersTimeout`) hold only on a server that listens itself. */
+  #awaitRequest(socket: Duplex): void {
+    clearTimeout(this.#patience.get(socket));
+    this.#patience.set(
+      socket,
+      setTimeout(() => socket.destroy(), HANDSHAKE_MS),
+    );
+  }
+
   async #onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    clearTimeout(this.#patience.get(request.socket));
+    response.once("close", () => this.#awaitRequest(request.socket));
     const forwarded = await this.#open(request, request.socket).catch((error: unknown) => {
       const { status, text } = describe(error);
       const headers = { "content-type": "text/plain", connection: "close" };
@@ -91,6 +111,7 @@ export class Proxy {
   }
 
   async #onUpgrade(request: IncomingMessage, socket: Socket): Promise<void> {
+    clearTimeout(this.#patience.get(socket));
     socket.on("error", () => socket.destroy());
     try {
       const isWebSocket = request.headers.upgrade?.toLowerCase() === "websocket";
@@ -102,6 +123,7 @@ export class Proxy {
   }
 
   async #onConnect(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    clearTimeout(this.#patience.get(socket));
     socket.on("error", () => socket.destroy());
     socket.pause(); // what comes before the tunnel is there is not lost
     try {
@@ -162,8 +184,7 @@ export class Proxy {
         const bound: Bound = { target, upstream };
         this.#bound.set(client, bound);
         client.on("close", () => bound.upstream?.destroy());
-        this.#http.emit("connection", client);
-        client.resume();
+        this.#serve(client);
       },
     });
   }

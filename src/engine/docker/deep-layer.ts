@@ -1,6 +1,7 @@
 import type Docker from "dockerode";
 import { IpyboxError } from "../../errors.ts";
 import { helperLabels } from "../../protocol/labels.ts";
+import { createContainer } from "./create.ts";
 import { abortable } from "./abortable.ts";
 import { daemonMessage } from "./failures.ts";
 import { helperProfile } from "./helper.ts";
@@ -31,7 +32,7 @@ export async function emptyLayer(
   const layer = driver?.Data?.UpperDir;
   if (layer === undefined) throw undeletable(id, "the daemon's storage does not say where they are");
   // No signal ends this: the daemon might still make it, and nobody would learn of it.
-  const deleter = await docker.createContainer(profile(found, layer));
+  const deleter = await createContainer(docker, profile(found, layer));
   try {
     signal.throwIfAborted();
     await deleter.start(abortable(signal));

@@ -1,4 +1,5 @@
 import type Docker from "dockerode";
+import { createContainer } from "./create.ts";
 import { daemonMessage } from "./failures.ts";
 
 /** What the daemon says of the storage that containers have. */
@@ -21,9 +22,9 @@ export async function createBounded(
 ): Promise<Docker.Container> {
   const HostConfig = { ...profile.HostConfig, StorageOpt: { size: String(diskBytes) } };
   try {
-    return await docker.createContainer({ ...profile, HostConfig });
+    return await createContainer(docker, { ...profile, HostConfig });
   } catch (error) {
     if (!/storage-opt|quota/i.test(daemonMessage(error))) throw error;
-    return docker.createContainer(profile);
+    return createContainer(docker, profile);
   }
 }

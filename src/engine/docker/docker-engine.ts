@@ -19,6 +19,7 @@ import type {
   SandboxSummary,
 } from "../engine.ts";
 import type { Finding } from "../doctor.ts";
+import { createContainer } from "./create.ts";
 import { abortable } from "./abortable.ts";
 import { rootArchive } from "./archive.ts";
 import { ANSWER_MS, ask, type AskOptions, reading, understood } from "./ask.ts";
@@ -221,7 +222,7 @@ export class DockerEngine implements Engine {
   }
 
   #create(profile: Docker.ContainerCreateOptions, diskBytes: number | null): Promise<Docker.Container> {
-    if (diskBytes === null || !this.#mayBoundDisk) return this.#docker.createContainer(profile);
+    if (diskBytes === null || !this.#mayBoundDisk) return createContainer(this.#docker, profile);
     return createBounded(this.#docker, profile, diskBytes);
   }
 

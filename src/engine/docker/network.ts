@@ -2,6 +2,7 @@ import { type Duplex, PassThrough } from "node:stream";
 import type Docker from "dockerode";
 import { IpyboxError } from "../../errors.ts";
 import type { NetworkRequest } from "../engine.ts";
+import { createContainer } from "./create.ts";
 import { abortable } from "./abortable.ts";
 import { helperProfile } from "./helper.ts";
 
@@ -20,7 +21,7 @@ export async function runNetworkHelper(
   { signal, remove }: { readonly signal: AbortSignal; readonly remove: (id: string) => Promise<void> },
 ): Promise<Docker.Container> {
   // No signal ends this: the daemon might still make it, and nobody would learn of it.
-  const helper = await docker.createContainer(profile(id, request));
+  const helper = await createContainer(docker, profile(id, request));
   const discard = (): Promise<void> => remove(helper.id).catch(() => undefined);
   const stop = (): void => void discard(); // which also ends the reading of its output
   signal.addEventListener("abort", stop, { once: true });

@@ -5,6 +5,7 @@ import { seccompProfile } from "./seccomp.ts";
 
 const PORT = `${AGENT_PORT}/tcp`;
 const LOG_FILES = 2;
+const PAGE_BYTES = 4096;
 /** Of the disk: less than all of it, so that a write that is refused does not leave the disk full, which would end the kernel. */
 const LARGEST_FILE = 15 / 16;
 
@@ -53,8 +54,14 @@ function confinement(spec: SandboxSpec): Docker.HostConfig & { readonly Cgroupns
     SecurityOpt: ["no-new-privileges:true", `seccomp=${seccomp}`],
     IpcMode: "private",
     CgroupnsMode: "private",
-    // No group may open ping sockets, which carry data out without a connection.
-    Sysctls: { "net.ipv4.ping_group_range": "1 0" },
+    Sysctls: {
+      // No group may open ping sockets, which carry data out without a connection.
+      "net.ipv4.ping_group_range": "1 0",
+      // Shared memory of System V has the bound of /dev/shm, and goes with the processes that use it.
+      "kernel.shmall": String(Math.ceil(spec.shmBytes / PAGE_BYTES)),
+      "kernel.shmmax": String(spec.shmBytes),
+      "kernel.shm_rmid_forced": "1",
+    },
     ...(spec.runtime === undefined ? {} : { Runtime: spec.runtime }),
   };
 }

@@ -16,6 +16,9 @@ const SOCK_TYPE_MASK = 0xf;
 const SOCK_STREAM = { type: 1, protocols: [0, 6] } as const;
 const SOCK_DGRAM = { type: 2, protocols: [0, 17] } as const;
 
+/** What has limits (`RLIMIT_…`), but for cores, which are 4. */
+const RESOURCES = Array.from({ length: 16 }, (_, resource) => resource).filter((resource) => resource !== 4);
+
 interface Argument {
   readonly index: number;
   readonly op: "SCMP_CMP_EQ" | "SCMP_CMP_MASKED_EQ";
@@ -82,8 +85,9 @@ const BY_ARGUMENTS: readonly Rule[] = [
       ),
     ),
   ),
-  // Its own limits, and a look at others': a kernel must not set those of another.
-  allow("prlimit64", int(0, 0)),
+  // Its own limits, and a look at others': a kernel must not set those of another. Nor its own for cores: 0 would have Linux
+  // hand them to a program of the host, see `profile.ts`.
+  ...RESOURCES.map((resource) => allow("prlimit64", int(0, 0), int(1, resource))),
   allow("prlimit64", nullPointer(2)),
   // Plain Linux, and the question which one it is.
   allow("personality", int(0, 0)),

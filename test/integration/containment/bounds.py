@@ -52,6 +52,21 @@ def _(context):
     return expect("the limit", resource.getrlimit(resource.RLIMIT_CORE), (1, 1))
 
 
+@probe("bounds", "core-limit", "nor can a cell have one given to a program of the host's, by a limit of 0")
+def _(context):
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    except ValueError:  # what Python makes of EPERM
+        return expect("the limit", resource.getrlimit(resource.RLIMIT_CORE), (1, 1))
+    return "a limit of 0 is taken"
+
+
+@probe("bounds", "sysv-shm", "shared memory of System V has the bound of /dev/shm, and goes with those who use it")
+def _(context):
+    found = [int(read(f"/proc/sys/kernel/{name}")) for name in ("shmall", "shmmax", "shm_rmid_forced")]
+    return expect("the bounds", found, [-(-context["shmBytes"] // 4096), context["shmBytes"], 1])
+
+
 @probe("bounds", "locked-memory", "locked memory has its limit")
 def _(context):
     return expect("the limit", resource.getrlimit(resource.RLIMIT_MEMLOCK), (65_536, 65_536))

@@ -48,7 +48,7 @@ const FIELDS: readonly NamedMutation[] = [
   field("SecurityOpt.no-new-privileges", (host) => (host.SecurityOpt = securityOptions(host).slice(1)), "no-new-privileges"),
   field("SecurityOpt.seccomp", (host) => (host.SecurityOpt = securityOptions(host).slice(0, 1)), "io-uring", "vsock"),
   field("SecurityOpt.seccomp off", (host) => (host.SecurityOpt = ["no-new-privileges", "seccomp=unconfined"]), "seccomp", "bpf"),
-  field("IpcMode", (host) => (host.IpcMode = "host"), "shm"),
+  field("IpcMode", (host) => Object.assign(host, { IpcMode: "host", Sysctls: {} }), "shm"),
   field("Memory", (host) => Object.assign(host, { Memory: 0, MemorySwap: 0 }), "memory"),
   field("PidMode", (host) => (host.PidMode = "host"), "pids"),
   ...together(
@@ -67,7 +67,7 @@ const FIELDS: readonly NamedMutation[] = [
   ...together(
     "surroundings",
     field("CgroupnsMode", (host) => (host.CgroupnsMode = "host"), "cgroup-path"),
-    field("Sysctls", (host) => delete host.Sysctls, "ping-range"),
+    field("Sysctls", (host) => delete host.Sysctls, "ping-range", "sysv-shm"),
     field("Mounts", (host) => (host.Mounts = [{ Type: "bind", Source: "/etc", Target: "/mnt" }] as never), "host-mounts"),
     field("UTSMode", (host) => (host.UTSMode = "host"), "hostname"),
     field("MaskedPaths", (host) => (host.MaskedPaths = []), "masked"),
@@ -131,7 +131,7 @@ const SYSCALLS: readonly NamedMutation[] = [
   allow("hardware", "iopl", "ioperm", "modify_ldt"),
   allow("hardware", "get_mempolicy", "mbind", "migrate_pages", "move_pages"),
   allow("personality", "personality"),
-  allow("others-limits", "prlimit64"),
+  { ...allow("others-limits", "prlimit64"), red: ["others-limits", "core-limit"] },
   { ...allow("families", "socket"), red: ["families", "internet-kinds", "netlink", "vsock"] },
   allow("pairs", "socketpair"),
 ];
@@ -153,14 +153,12 @@ const file = (what: string, path: string, mode: number, content: string, red: st
 });
 
 /**
- * What the agent, the zygote and kernels do by themselves, and what the image's recipe does. Three lines of
- * `privileges.py` are not here, because taking one of them away leaves nothing open: `setgroups` (root of the container is in
+ * What the agent, the zygote and kernels do by themselves, and what the image's recipe does. Without
+ * `setresuid` or `setresgid` no kernel starts, which looks who it is. Three more lines of `privileges.py` are not here, because taking one of them away leaves nothing open: `setgroups` (root of the container is in
  * no group that gives it anything), `capset` (`setresuid` empties all sets but the inheritable one, which is empty
  * from the start), and `PR_SET_NO_NEW_PRIVS` (the container has it for all of its processes).
  */
 const LINES: readonly NamedMutation[] = [
-  line(PRIVILEGES, "os.setresgid(gid, gid, gid)", "pass", "user"),
-  line(PRIVILEGES, "os.setresuid(uid, uid, uid)", "pass", "user"),
   line(PRIVILEGES, SCOPES, "_LANDLOCK_SCOPE_SIGNAL", "sibling-sockets"),
   line(PRIVILEGES, SCOPES, "_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET", "sibling-signals"),
   line(PRIVILEGES, "1 if _enter_domain() else 0", "1", "sibling-signals", "sibling-memory", "sibling-sockets"),
