@@ -55,7 +55,7 @@ class ProcessGuard:
 
 def _is_starter(frame: FrameType) -> bool:
     name: object = frame.f_globals.get("__name__")
-    if name == "ipybox_kernel.kernel":  # where threads begin
+    if name == "ipybox_kernel.threads":  # where threads begin
         return True
     file = frame.f_code.co_filename
     own = file.startswith(("<frozen ", os.path.dirname(os.__file__) + os.sep)) and "-packages" + os.sep not in file

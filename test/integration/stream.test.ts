@@ -93,14 +93,15 @@ describe("a stream", () => {
       "    os.write(2, f'w{i} '.encode())",
       "    print(f'e{i}', end=' ', file=sys.stderr)",
       "    libc.write(1, f'c{i} '.encode(), len(f'c{i} '))",
+      "    libc.printf(b'f%d ', i)",
       '    subprocess.run(f\'printf "s{i} "; printf "t{i} " >&2; printf "u{i} "\', shell=True)',
     ].join("\n");
     const execution = client.submit(code);
     const text = (await collect(execution.stream())).join("");
-    const expected = Array.from({ length: 40 }, (_, i) => `p${i} w${i} e${i} c${i} s${i} t${i} u${i} `).join("");
+    const expected = Array.from({ length: 40 }, (_, i) => `p${i} w${i} e${i} c${i} f${i} s${i} t${i} u${i} `).join("");
     expect(text).toBe(expected);
     const { stdout, stderr } = await execution.result();
-    expect(stdout).toBe(Array.from({ length: 40 }, (_, i) => `p${i} c${i} s${i} u${i} `).join(""));
+    expect(stdout).toBe(Array.from({ length: 40 }, (_, i) => `p${i} c${i} f${i} s${i} u${i} `).join(""));
     expect(stderr).toBe(Array.from({ length: 40 }, (_, i) => `w${i} e${i} t${i} `).join(""));
   });
 

@@ -1,7 +1,7 @@
 import type { ExecutionClient } from "../../client.ts";
 
 /** A key press must not wait for long. */
-const TIMEOUT_MS = 3_000;
+const TIMEOUT_MS = 10_000;
 const INDENT = "    ";
 
 /** What Tab puts into a line, as readline wants it: the kernel's completions, at the start of a line an indent. */

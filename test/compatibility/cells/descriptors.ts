@@ -73,6 +73,5 @@ export const descriptors: Topic = {
         "time.sleep(5)",
       ),
     },
-    { name: "puts of the C library, in its order", code: "import ctypes\nprint(1)\nctypes.CDLL(None).puts(b'2')\nprint(3)" },
   ],
 };
