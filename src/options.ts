@@ -2,6 +2,7 @@ import * as z from "zod";
 import { IpyboxError } from "./errors.ts";
 import { EntryError, parseEntry } from "./network/entry.ts";
 import { MAX_ENTRIES, type NetworkPolicy } from "./network/policy.ts";
+import { MAX_ID } from "./protocol/agent-config.ts";
 import { abortSignal, byteCount, nonEmptyText, parseOptions, portNumber, text } from "./parse-options.ts";
 import type { DeniedEvent } from "./protocol/control.ts";
 import { REFUSED_OPTIONS } from "./refused-options.ts";
@@ -152,8 +153,6 @@ export interface ExecutionContainerOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Of a user or group in Linux. */
-const MAX_ID = 2 ** 32 - 2;
 const id = z
   .int({ error: "must be a whole number" })
   .min(1, { error: "must not be 0 or less: cells never run as root" })

@@ -1,8 +1,5 @@
-import type { AgentConfig } from "../protocol/agent-config.ts";
+import { type AgentConfig, MAX_ID } from "../protocol/agent-config.ts";
 import type { KernelSpec } from "../protocol/requests.ts";
-
-/** The next number stands for "no change" in Linux. */
-const MAX_ID = 2 ** 32 - 2;
 
 /** Of the agent's own environment, what is not the image's or the users'. */
 const OWN_VARIABLES: ReadonlySet<string> = new Set([

@@ -58,3 +58,6 @@ export const FILES_PATH = "/v1/files";
 export const FILE_WATCH_PATH = "/v1/files/watch";
 
 export const FILES_PROTOCOL = "ipybox-files";
+
+/** The highest id of a user or a group: the next number stands for "no change" in Linux. */
+export const MAX_ID: number = 2 ** 32 - 2;

@@ -90,16 +90,15 @@ describe("a client that does not say what it wants", () => {
     } as unknown as Gate;
     const client = connect({ host: "127.0.0.1", port: await new Proxy(gate, () => undefined).listen() });
     await once(client, "connect");
-    const ended = once(client, "close");
     client.resume();
     client.write(said);
-    let closed = false;
-    void ended.then(() => (closed = true));
     for (let round = 0; round < 20; round += 1) await new Promise((resolve) => setImmediate(resolve));
     await vi.advanceTimersByTimeAsync(29_000);
-    expect(closed).toBe(false);
+    expect(client.destroyed).toBe(false);
     await vi.advanceTimersByTimeAsync(2_000);
-    await ended;
+    // By the proxy's own timer: Node's for the next request of a connection runs on real time, and any byte starts it anew.
+    for (let round = 0; !client.destroyed && round < 2_000; round += 1) await new Promise((resolve) => setImmediate(resolve));
+    expect(client.destroyed).toBe(true);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { ExecutionClient } from "../../client.ts";
 
-/** A key press must not wait for long. */
+/** The first completion in a container loads what completes, which was seen to take 3 s. */
 const TIMEOUT_MS = 10_000;
 const INDENT = "    ";
 
