@@ -6,6 +6,8 @@ import functools
 import os
 import struct
 
+from . import landlock
+
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _PR_SET_DUMPABLE = 4
@@ -13,11 +15,6 @@ _PR_CAPBSET_DROP = 24
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _SYS_CAPSET = 126 if os.uname().machine == "x86_64" else 91
-_SYS_LANDLOCK_CREATE_RULESET = 444
-_SYS_LANDLOCK_RESTRICT_SELF = 446
-_LANDLOCK_CREATE_RULESET_VERSION = 1
-_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET = 1
-_LANDLOCK_SCOPE_SIGNAL = 2
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 #: A kernel's priority; that of agent and zygote is in image/entrypoint.sh.
 _KERNEL_NICE = -10
@@ -100,30 +97,7 @@ def leave_siblings() -> None:
 
     Where that can't be done, none may be traced: then /proc/self stays closed to the kernel itself, too.
     """
-    _check(_libc.prctl(_PR_SET_DUMPABLE, 1 if _enter_domain() else 0, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
-
-
-def _enter_domain() -> bool:
-    """Enters a Landlock domain of its own: processes outside can't be signalled or traced from inside.
-
-    False where this Linux has none with scopes (ABI 6, Linux 6.12), and for a fork of a fork of … that
-    would be the 17th layer.
-    """
-    abi = _libc.syscall(_SYS_LANDLOCK_CREATE_RULESET, None, 0, _LANDLOCK_CREATE_RULESET_VERSION)
-    if abi < 6:
-        return False
-    scopes = _LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | _LANDLOCK_SCOPE_SIGNAL
-    attributes = struct.pack("<QQQ", 0, 0, scopes)
-    ruleset = _libc.syscall(_SYS_LANDLOCK_CREATE_RULESET, attributes, len(attributes), 0)
-    _check(ruleset, "landlock_create_ruleset")
-    try:
-        entered = _libc.syscall(_SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0)
-        if entered < 0 and ctypes.get_errno() == errno.E2BIG:
-            return False
-        _check(entered, "landlock_restrict_self")
-    finally:
-        os.close(ruleset)
-    return True
+    _check(_libc.prctl(_PR_SET_DUMPABLE, 1 if landlock.enter_domain() else 0, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
 
 
 def _check(result: int, call: str) -> None:

@@ -108,8 +108,8 @@ describe("forks", () => {
     expect((await grandchild.execute("print(x)")).text).toBe("root-3");
   });
 
-  it("go on for more than 16 generations", async () => {
-    verifies("KERN-04");
+  it("go on for more than 16 generations, and stay what Linux ends first", async () => {
+    verifies("KERN-04", "SEC-04");
     let client = await sandbox.connect();
     await client.execute("generation = 0");
     for (let generation = 1; generation <= 20; generation += 1) {
@@ -117,6 +117,9 @@ describe("forks", () => {
       await client.disconnect();
       client = next;
       expect((await client.execute("generation += 1; generation")).text).toBe(String(generation));
+      expect((await client.execute("!echo 500 > /proc/self/oom_score_adj; cat /proc/self/oom_score_adj")).text).toMatch(
+        /\b1000$/,
+      );
     }
     await client.disconnect();
   });

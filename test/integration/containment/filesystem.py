@@ -97,3 +97,29 @@ def _(context):
             continue  # that of the directory itself
     extra = {number: target for number, target in found.items() if number not in (0, 1, 2, 250, 251, 252, 253)}
     return expect("the others", extra, {})
+
+
+@probe("filesystem", "usual-files", "what may be written can be: files, moves and links between directories, devices, pipes, shared memory")
+def _(context):
+    import shutil
+    import tempfile
+
+    home, scratch = tempfile.mkdtemp(dir=os.path.expanduser("~")), tempfile.mkdtemp(dir="/tmp")
+    try:
+        with open(f"{home}/a", "w") as file:
+            file.write("x")
+        os.rename(f"{home}/a", f"{scratch}/b")
+        os.link(f"{scratch}/b", f"{home}/c")
+        os.mkfifo(f"{home}/fifo")
+        memory = os.memfd_create("probe")
+        paths = (f"{home}/c", "/dev/null", "/dev/stdout", f"/proc/self/fd/{memory}")
+        for path in paths:
+            os.close(os.open(path, os.O_WRONLY))
+        os.close(os.open(f"{home}/fifo", os.O_RDWR))
+        os.close(os.open("/dev/shm/probe", os.O_CREAT | os.O_WRONLY))
+        os.remove("/dev/shm/probe")
+        os.close(memory)
+        return expect("what was moved and linked", read(f"{home}/c"), "x")
+    finally:
+        shutil.rmtree(home)
+        shutil.rmtree(scratch)

@@ -138,7 +138,8 @@ const SYSCALLS: readonly NamedMutation[] = [
 
 const PRIVILEGES = "python/ipybox_kernel/privileges.py";
 const AGENT = "dist/agent/agent.cjs";
-const SCOPES = "_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | _LANDLOCK_SCOPE_SIGNAL";
+const LANDLOCK = "python/ipybox_kernel/landlock.py";
+const SCOPES = "_SCOPE_ABSTRACT_UNIX_SOCKET | _SCOPE_SIGNAL";
 
 const line = (path: string, text: string, instead: string, ...red: readonly string[]): NamedMutation => ({
   field: `${path.split("/").at(-1)}: ${text} → ${instead}`,
@@ -159,9 +160,18 @@ const file = (what: string, path: string, mode: number, content: string, red: st
  * from the start), and `PR_SET_NO_NEW_PRIVS` (the container has it for all of its processes).
  */
 const LINES: readonly NamedMutation[] = [
-  line(PRIVILEGES, SCOPES, "_LANDLOCK_SCOPE_SIGNAL", "sibling-sockets"),
-  line(PRIVILEGES, SCOPES, "_LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET", "sibling-signals"),
-  line(PRIVILEGES, "1 if _enter_domain() else 0", "1", "sibling-signals", "sibling-memory", "sibling-sockets"),
+  line(LANDLOCK, SCOPES, "_SCOPE_SIGNAL", "sibling-sockets"),
+  line(LANDLOCK, SCOPES, "_SCOPE_ABSTRACT_UNIX_SOCKET", "sibling-signals"),
+  line(LANDLOCK, 'in ("proc", "sys")', 'in ("sys",)', "oom-lower"),
+  line(
+    PRIVILEGES,
+    "1 if landlock.enter_domain() else 0",
+    "1",
+    "sibling-signals",
+    "sibling-memory",
+    "sibling-sockets",
+    "oom-lower",
+  ),
   ...together(
     "lines",
     line(PRIVILEGES, 'os.write(score, b"1000")', 'os.write(score, b"500")', "oom-order"),

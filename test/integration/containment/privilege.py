@@ -85,3 +85,14 @@ def _(context):
 def _(context):
     mine, agents = int(read("/proc/self/oom_score_adj")), int(read("/proc/1/oom_score_adj"))
     return expect("the order", (mine, agents), (1000, 500))
+
+
+@probe("privilege", "oom-lower", "no process of a cell can put itself before others when memory runs out, nor change what else /proc has of it")
+def _(context):
+    import subprocess
+
+    processes = ("self", os.getpid(), f"self/task/{os.getpid()}")
+    paths = [f"/proc/{process}/{name}" for process in processes for name in ("oom_score_adj", "oom_adj", "comm")]
+    saw = first(denied(path, lambda: os.close(os.open(path, os.O_WRONLY)), errno.EACCES) for path in paths if os.path.exists(path))
+    shell = "echo 500 > /proc/self/oom_score_adj; cat /proc/self/oom_score_adj"
+    return saw or expect("a program's", subprocess.run(["sh", "-c", shell], capture_output=True, text=True).stdout.strip(), "1000")

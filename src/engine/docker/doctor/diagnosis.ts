@@ -110,7 +110,8 @@ function landlock({ info, version }: Facts): Finding {
   const found = `Linux ${kernel || "unknown"}, Landlock ABI ${abi} or later by its version`;
   if (abi >= 6) return ok("landlock", found);
   const remedy =
-    "Kernels of one container are kept apart by Landlock's scopes, from Linux 6.12 on. On this one they can signal each other. " +
+    "Kernels of one container are kept apart by Landlock's scopes, from Linux 6.12 on. On this one they can signal each other" +
+    (abi < 2 ? ", and a cell that uses up the memory can have the whole container end. " : ". ") +
     "Use a container for each party.";
   return advice("landlock", found, remedy);
 }
