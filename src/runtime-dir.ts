@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readFileSync } from "node:fs";
+import { lstatSync, mkdirSync, readFileSync, type Stats } from "node:fs";
 import { lstat, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -50,7 +50,8 @@ export async function saveRuntimeEntry(host: string, port: number, entry: Runtim
  * each connection begins with it: by Node's file threads it takes 0.8 ms.
  */
 export function readRuntimeEntry(host: string, port: number): RuntimeEntry | undefined {
-  return readEntry(join(runtimeDirectory(), entryName(host, port)));
+  const directory = existingDirectory();
+  return directory === undefined ? undefined : readEntry(join(directory, entryName(host, port)));
 }
 
 /** Forgets a container, unless its port belongs to another one by now. */
@@ -71,7 +72,8 @@ export interface RuntimeFile {
 
 /** All that the runtime directory has. */
 export async function listRuntimeFiles(): Promise<readonly RuntimeFile[]> {
-  const directory = runtimeDirectory();
+  const directory = existingDirectory();
+  if (directory === undefined) return [];
   const files: RuntimeFile[] = [];
   for (const name of await readdir(directory)) {
     const path = join(directory, name);
@@ -88,24 +90,47 @@ export async function removeSessionFiles(session: string): Promise<void> {
   for (const file of await listRuntimeFiles()) if (file.session === session) await rm(file.path, { force: true });
 }
 
-/** The directory of this user alone. Anything else of that name is an error, since it would hold tokens. */
+/** The directory of this user alone, made if need be. Anything else of that name is an error, since it would hold tokens. */
 export function runtimeDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  const uid = process.getuid?.();
-  const owner = uid ?? userInfo().username;
-  const path = env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, "ipybox") : join(tmpdir(), `ipybox-${owner}`);
-  mkdirSync(path, { mode: 0o700, recursive: true });
-  const stats = lstatSync(path);
-  // Windows keeps temporary directories per user, and has no modes.
-  const ours = stats.isDirectory() && (uid === undefined || (stats.uid === uid && (stats.mode & 0o077) === 0));
-  if (!ours) {
-    throw new IpyboxError(
-      "invalid_state",
-      `${path} can't hold tokens: it must be a directory of your own that nobody else can enter (mode 0700). ` +
-        "Remove it, or set XDG_RUNTIME_DIR to a directory of your own.",
-      { details: { path, mode: (stats.mode & 0o7777).toString(8), owner: stats.uid } },
-    );
+  const path = pathOf(env);
+  try {
+    mkdirSync(path, { mode: 0o700, recursive: true });
+  } catch (cause) {
+    throw unusable(path, `can't be made (${(cause as Error).message})`, {}, cause);
   }
+  assertOurs(path, lstatSync(path));
   return path;
+}
+
+/** The same for those that only look: undefined where nothing of ours can be, for instance after the user has logged out. */
+function existingDirectory(): string | undefined {
+  const path = pathOf(process.env);
+  let stats: Stats;
+  try {
+    stats = lstatSync(path);
+  } catch {
+    return undefined;
+  }
+  assertOurs(path, stats);
+  return path;
+}
+
+function pathOf(env: NodeJS.ProcessEnv): string {
+  const owner = process.getuid?.() ?? userInfo().username;
+  return env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, "ipybox") : join(tmpdir(), `ipybox-${owner}`);
+}
+
+function assertOurs(path: string, stats: Stats): void {
+  const uid = process.getuid?.();
+  // Windows keeps temporary directories per user, and has no modes.
+  if (stats.isDirectory() && (uid === undefined || (stats.uid === uid && (stats.mode & 0o077) === 0))) return;
+  const details = { mode: (stats.mode & 0o7777).toString(8), owner: stats.uid };
+  throw unusable(path, "must be a directory of your own that nobody else can enter (mode 0700)", details);
+}
+
+function unusable(path: string, why: string, details: object, cause?: unknown): IpyboxError {
+  const message = `${path} can't hold tokens: it ${why}. Remove it, or set XDG_RUNTIME_DIR to a directory of your own.`;
+  return new IpyboxError("invalid_state", message, { details: { path, ...details }, cause });
 }
 
 async function isRecent(path: string): Promise<boolean> {

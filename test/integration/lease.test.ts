@@ -54,19 +54,24 @@ describe.concurrent("an owner that is killed", () => {
     60_000 + KILLS * 15_000,
   );
 
-  it("leaves no container that was created and not yet started", async () => {
-    verifies("LIFE-01");
-    await using daemon = await faultyDaemon(SOCKET, /POST \/containers\/\w+\/attach/, "stall");
-    await using owner = await OwnerProcess.start([], { DOCKER_HOST: daemon.dockerHost });
-    await owner.isAboutTo("create");
-    // The daemon lists a container a moment before it finds it by its id.
-    await eventually(async () => {
-      const [id] = await owner.containers();
-      return id !== undefined && (await inspect(id))?.State.Status === "created";
-    }, 30_000);
-    await owner.end("SIGKILL");
-    await eventually(async () => (await owner.remains()).length === 0, GONE_MS);
-  }, 150_000);
+  it.each(["", ", also when its user has logged out"])(
+    "leaves no container that was created and not yet started%s",
+    async (out) => {
+      verifies("LIFE-01");
+      await using daemon = await faultyDaemon(SOCKET, /POST \/containers\/\w+\/attach/, "stall");
+      await using owner = await OwnerProcess.start([], { DOCKER_HOST: daemon.dockerHost });
+      await owner.isAboutTo("create");
+      // The daemon lists a container a moment before it finds it by its id.
+      await eventually(async () => {
+        const [id] = await owner.containers();
+        return id !== undefined && (await inspect(id))?.State.Status === "created";
+      }, 30_000);
+      if (out !== "") await owner.logOut();
+      await owner.end("SIGKILL");
+      await eventually(async () => (await owner.remains()).length === 0, GONE_MS);
+    },
+    150_000,
+  );
 
   it("leaves nothing when all around it is killed, too; one that is only stopped keeps its container, and so does a detached one", async () => {
     verifies("LIFE-01");

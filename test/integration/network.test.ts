@@ -221,6 +221,24 @@ for i in range(500):
     ]);
   });
 
+  test("a listener that throws is an uncaught exception, and the container stays", async () => {
+    verifies("NET-07");
+    const others = process.listeners("uncaughtException");
+    process.removeAllListeners("uncaughtException");
+    const uncaught = new Promise((resolve) => process.once("uncaughtException", resolve));
+    const onDenied = (): never => {
+      throw new Error("the listener's own");
+    };
+    try {
+      await using box = await openNetworked(internet, "none", { onDenied });
+      await box.client.execute(`${PRELUDE}\ntry: tcp("${ADDRESSES.private}", 80)\nexcept OSError: pass`);
+      expect(await uncaught).toMatchObject({ message: "the listener's own" });
+      expect((await box.client.execute("1")).text).toBe("1");
+    } finally {
+      for (const listener of others) process.on("uncaughtException", listener);
+    }
+  });
+
   test("nothing gets out by way of another cell, or in the name of the agent", async () => {
     verifies("NET-02", "SEC-06");
     await using box = await openNetworked(internet, { allow: ["files.example.org:80"] });

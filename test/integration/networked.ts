@@ -34,7 +34,7 @@ export async function openNetworked(
   { firstCell, prepare, ...options }: NetworkedOptions = {},
 ): Promise<Networked> {
   const denied: DeniedEvent[] = [];
-  const container = await ExecutionContainer.create({ ...options, network, onDenied: (event) => denied.push(event) });
+  const container = await ExecutionContainer.create({ onDenied: (event) => denied.push(event), ...options, network });
   try {
     await prepare?.(container);
     const attachment = await internet.attach(container.id);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { ExecutionEvent, ExecutionResult, Output } from "ipybox";
+import type { ExecutionError, ExecutionEvent, ExecutionResult, Output } from "ipybox";
 import { verifies } from "../requirements.ts";
 import { useContainer } from "./sandbox.ts";
 
@@ -104,6 +104,19 @@ publish_display_data({**${JSON.stringify(types)}, "application/json": {"a": [1, 
       { file: "In[1]", line: 5, function: "outer", code: "return inner()" },
       { file: "In[1]", line: 2, function: "inner", code: "return [].index(1)" },
     ]);
+  });
+
+  it("have the frames of a group of exceptions, and its parts in the traceback", async () => {
+    verifies("OUT-07");
+    await using client = await sandbox.connect();
+    const code = "def both():\n    raise ExceptionGroup('both', [ValueError('one'), TypeError('two')])\n\nboth()";
+    const error = (await client.execute(code).catch((reason: unknown) => reason)) as ExecutionError;
+    expect(error.frames).toEqual([
+      { file: "In[1]", line: 4, function: "<module>", code: "both()" },
+      { file: "In[1]", line: 2, function: "both", code: "raise ExceptionGroup('both', [ValueError('one'), TypeError('two')])" },
+    ]);
+    expect(error.traceback).toMatch(/ExceptionGroup: both[^]*ValueError: one[^]*TypeError: two/);
+    expect(error.traceback).not.toContain("IPython/core");
   });
 });
 
@@ -220,6 +233,17 @@ describe("help", () => {
   ])("of %j is its text", async (code, text) => {
     verifies("OUT-05");
     expect((await run(code)).text).toContain(text);
+  });
+});
+
+describe("set_next_input", () => {
+  it("offers the text of whatever it is given", async () => {
+    verifies("OUT-05");
+    const { events, result } = await eventsOf("get_ipython().set_next_input(5)\n'done'");
+    expect(events.find(({ type }) => type === "execute_reply")).toMatchObject({
+      payload: [{ source: "set_next_input", text: "5", replace: false }],
+    });
+    expect(result.text).toBe("'done'");
   });
 });
 

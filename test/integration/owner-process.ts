@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -46,6 +46,12 @@ export class OwnerProcess implements AsyncDisposable {
     await ended;
   }
 
+  /** Takes its runtime directory away, so that there can't be one any more. */
+  async logOut(): Promise<void> {
+    await rm(this.#directory, { recursive: true });
+    await writeFile(this.#directory, "");
+  }
+
   /** Ends the processes that would tidy up behind it. */
   endGuards(): void {
     const guards = execFileSync("ps", ["-o", "pid=", "--ppid", String(this.child.pid)], { encoding: "utf8" });
@@ -66,7 +72,7 @@ export class OwnerProcess implements AsyncDisposable {
 
   /** All that there is of it: containers, files. */
   async remains(): Promise<readonly string[]> {
-    return [...(await this.containers()), ...(await readdir(join(this.#directory, "ipybox")))];
+    return [...(await this.containers()), ...(await readdir(join(this.#directory, "ipybox")).catch(() => []))];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

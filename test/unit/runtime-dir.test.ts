@@ -48,6 +48,23 @@ test("an entry is only removed for its own container", async () => {
   expect(await readdir(join(directory, "ipybox"))).toEqual([]);
 });
 
+test("looking for an entry makes no directory, and is no error where none can be made", async () => {
+  verifies("LIFE-02");
+  const missing = join(directory, "file", "below");
+  await writeFile(join(directory, "file"), "");
+  for (const place of [join(directory, "gone"), missing]) {
+    vi.stubEnv("XDG_RUNTIME_DIR", place);
+    expect(readRuntimeEntry("127.0.0.1", 7777)).toBeUndefined();
+    expect(await listRuntimeFiles()).toEqual([]);
+    await removeRuntimeEntry("127.0.0.1", 7777, "c");
+    await removeSessionFiles("s");
+  }
+  expect(await readdir(directory)).toEqual(["file"]);
+  await expect(saveRuntimeEntry("127.0.0.1", 7777, entry)).rejects.toThrow(
+    /below.ipybox can't hold tokens: it can't be made \(.*XDG_RUNTIME_DIR/,
+  );
+});
+
 test("a directory that others can enter, or a link, is refused", async () => {
   verifies("SEC-09");
   const path = runtimeDirectory();
