@@ -5,7 +5,8 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const STRESS = ["test/integration/abuse.test.ts", "test/integration/load.test.ts", "test/integration/bounds.test.ts"];
 
 /** They take a minute or more. */
-const LONG = /\/(compatibility|examples|outage|lease|network-mutation|image-proxy|outputs|faults|cli-run|mcp-http)\.test\.ts$/;
+const LONG =
+  /\/(compatibility|examples|outage|lease|network|network-mutation|network-change|image-proxy|base-image|container|outputs|faults|cli-run|mcp-http)\.test\.ts$/;
 
 /** Begins with the longest, so that none of them is left over when all others are done. */
 class LongestFirst extends BaseSequencer {

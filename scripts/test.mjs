@@ -27,7 +27,7 @@ const PACKAGE_CHECKS = [
 
 const SETUP_MS = 10 * 60_000;
 const CHECK_MS = 5 * 60_000;
-const TESTS_MS = 20 * 60_000;
+const TESTS_MS = 30 * 60_000;
 
 if ((await run(process.execPath, ["scripts/setup.mjs"], { timeoutMs: SETUP_MS, show: true })).status !== 0) {
   counts.failed += 1;

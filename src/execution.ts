@@ -10,9 +10,9 @@ import {
 import { ExecutionAbortedError, ExecutionTimeoutError, IpyboxError, KernelDiedError } from "./errors.ts";
 import { EventFlow } from "./event-flow.ts";
 import { deferred } from "./internal/deferred.ts";
+import { keptEvents } from "./kept-events.ts";
 import type { Decoded } from "./message-decoder.ts";
 import { DEFAULTS } from "./options.ts";
-import type { Output } from "./outputs.ts";
 import type { ExecutionEvent, InputRequestEvent } from "./protocol/events.ts";
 import { endsExecution, type Frame } from "./protocol/frame.ts";
 import type { Request } from "./protocol/requests.ts";
@@ -96,7 +96,7 @@ export class Execution implements Pending {
       throw new IpyboxError("invalid_state", `Execution ${this.id} is being read already: use one loop, or result().`);
     }
     if (this.#flow.missed) {
-      yield* this.#kept();
+      yield* keptEvents(this.id, this.#outcome.promise, () => this.snapshot());
       return;
     }
     yield* this.#flow.read(() => {
@@ -332,40 +332,5 @@ export class Execution implements Pending {
     if (signal.aborted) abort();
     else signal.addEventListener("abort", abort, { once: true });
     this.#outcome.promise.catch(() => undefined).finally(() => signal.removeEventListener("abort", abort));
-  }
-
-  /** For a reader that comes late: what the result has kept. */
-  async *#kept(): AsyncGenerator<ExecutionEvent, void, undefined> {
-    const outcome = await this.#outcome.promise.then(
-      () => undefined,
-      (error: unknown) => ({ error }),
-    );
-    const { outputs, truncated, executionCount } = this.snapshot();
-    for (const output of outputs) {
-      yield eventOf(output, executionCount ?? 0);
-    }
-    if (truncated) {
-      throw new IpyboxError(
-        "output_lost",
-        `Execution ${this.id} gave more than maxOutputBytes before stream() was called: call it right after submit().`,
-      );
-    }
-    if (outcome !== undefined) throw outcome.error;
-  }
-}
-
-/** The event that an output was. */
-function eventOf(output: Output, executionCount: number): ExecutionEvent {
-  switch (output.kind) {
-    case "stream":
-      return { type: "stream", name: output.name, text: output.text };
-    case "display":
-      return { type: "display_data", data: output.data, metadata: output.metadata, transient: {} };
-    case "result":
-      return { type: "execute_result", execution_count: executionCount, data: output.data, metadata: output.metadata };
-    case "error": {
-      const { errorName: ename, errorValue: evalue, traceback, frames } = output;
-      return { type: "error", ename, evalue, traceback: [traceback], frames };
-    }
   }
 }
