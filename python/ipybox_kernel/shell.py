@@ -35,6 +35,7 @@ from .guard import shell_escape
 from .history import SessionHistory
 from .magics import KernelMagics
 from .plain_cells import QuickTransformerManager
+from .script_loop import ScriptLoop
 
 #: Root's own, empty: nothing that a cell writes is read when the zygote starts again.
 IPYTHON_DIR = "/run/ipybox/ipython"
@@ -248,13 +249,15 @@ class ZMQInteractiveShell(InteractiveShell):
         """``%%bash`` and its kin call ``%%script``. In their class: the
         instance is made later, and its magics are then those of the class."""
         run = ScriptMagics.shebang
+        loop = ScriptLoop()
 
         @functools.wraps(run)
         def shebang(scripts: ScriptMagics, line: str, cell: str) -> Any:
             approved = self.approve_command(cell, line)
             token = shell_escape.set(True)
             try:
-                return run(scripts, line, approved)
+                with loop.lent_to(scripts):
+                    return run(scripts, line, approved)
             finally:
                 shell_escape.reset(token)
 

@@ -78,6 +78,23 @@ describe("fork()", () => {
     expect((await parent.execute("print(open('/tmp/shared.txt').read())")).text).toBe("from the parent\nfrom the fork");
   });
 
+  it.each(["%%bash\necho first", "%%bash --bg --out kept\necho first; sleep 60"])(
+    "can run scripts, though its parent has: %j",
+    async (first) => {
+      verifies("KERN-03");
+      await using parent = await sandbox.connect();
+      await parent.execute(first);
+      await using fork = await parent.fork();
+      for (const client of [fork, parent, fork]) {
+        expect((await client.execute("%%bash\necho a script", { timeoutMs: 20_000 })).stdout).toBe("a script\n");
+      }
+      const inChild =
+        "import os\npid = os.fork()\nif pid == 0:\n    get_ipython().run_cell_magic('bash', '', 'echo of a child')\n    os._exit(0)\nos.waitpid(pid, 0)[1]";
+      const { stdout, text } = await fork.execute(inChild, { timeoutMs: 20_000 });
+      expect([stdout, text]).toEqual(["of a child\n", expect.stringMatching(/0$/)]);
+    },
+  );
+
   it("leaves threads and pending tasks to its parent", async () => {
     verifies("KERN-03");
     await using parent = await sandbox.connect();
