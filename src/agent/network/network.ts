@@ -22,7 +22,7 @@ export class Network {
   readonly #proxy: Proxy;
   #policy: Policy = { kind: "internet" };
   #judge: Judge = new Judge(this.#policy);
-  #watched = false;
+  #watched: Promise<void> | undefined;
   #proxyPort: number | undefined;
 
   constructor(zygote: Zygote, tell: (denials: readonly DeniedEvent[]) => void) {
@@ -35,7 +35,7 @@ export class Network {
   /** Holds to a policy from now on. The rules that Linux goes by are set from outside. */
   async hold(given: NetworkPolicy): Promise<{ readonly resolverPort: number }> {
     const policy = readPolicy(given);
-    if (policy.kind !== "internet") this.#watch();
+    if (policy.kind !== "internet") await this.#watch();
     if (policy.kind === "allow") this.#proxyPort = await this.#proxy.listen();
     const resolverPort = policy.kind === "public" ? await this.#forwarder.listen(RESOLVER_PORT) : RESOLVER_PORT;
     this.#policy = policy;
@@ -59,13 +59,13 @@ export class Network {
     );
   }
 
-  #watch(): void {
-    if (this.#watched) return;
-    this.#watched = true;
-    void watchDenied(this.#zygote, {
+  /** What is denied is told from now on. Where it can't be, the rules hold all the same. */
+  #watch(): Promise<void> {
+    this.#watched ??= watchDenied(this.#zygote, {
       onDenied: (packet) => this.#onDenied(packet),
       onLost: (count) => this.#denials.add(MANY, count),
-    });
+    }).catch(() => undefined);
+    return this.#watched;
   }
 
   #onDenied({ protocol, address: text, port, name }: DeniedPacket): void {

@@ -13,16 +13,26 @@ export interface WatchEvents {
   onLost(count: number): void;
 }
 
-/** Follows what Linux tells of denied packets, by way of a process of the zygote's; for as long as the agent runs. */
+/**
+ * Follows what Linux tells of denied packets, by way of a process of the zygote's; for as long as the agent runs. Resolves when
+ * the zygote has been asked for that process: it does what it is asked in turn, so that none of a cell's can be there before.
+ */
 export async function watchDenied(zygote: Zygote, events: WatchEvents): Promise<void> {
+  await zygote.started();
+  const { asked, ended } = follow(zygote.firstSocketPath, events);
+  void ended.then(() => keepFollowing(zygote, events));
+  await asked;
+}
+
+async function keepFollowing(zygote: Zygote, events: WatchEvents): Promise<void> {
   for (;;) {
-    await follow(zygote.firstSocketPath, events);
     await delay(RETRY_MS, undefined, { ref: false });
+    await follow(zygote.firstSocketPath, events).ended;
   }
 }
 
-/** Resolves when the connection ends, however it does. */
-function follow(path: string, events: WatchEvents): Promise<void> {
+/** Both resolve when the connection ends, however it does. */
+function follow(path: string, events: WatchEvents): { readonly asked: Promise<void>; readonly ended: Promise<void> } {
   let next: number | undefined;
   const reader = new PacketLogReader(({ sequence, packet }) => {
     if (sequence !== undefined) {
@@ -33,7 +43,6 @@ function follow(path: string, events: WatchEvents): Promise<void> {
     if (denied !== undefined) events.onDenied(denied);
   });
   const socket: Socket = connect(path);
-  socket.write(encodeJsonFrame(FrameKind.request, { watch: true }));
   socket.on("data", (chunk) => {
     try {
       reader.push(chunk);
@@ -41,8 +50,10 @@ function follow(path: string, events: WatchEvents): Promise<void> {
       socket.destroy(error as Error);
     }
   });
-  return new Promise((resolve) => {
-    socket.on("error", () => undefined);
-    socket.on("close", () => resolve());
+  socket.on("error", () => undefined);
+  const ended = new Promise<void>((resolve) => socket.on("close", () => resolve()));
+  const asked = new Promise<void>((resolve) => {
+    socket.write(encodeJsonFrame(FrameKind.request, { watch: true }), () => resolve());
   });
+  return { asked, ended };
 }
