@@ -10,6 +10,9 @@ const STALLED_AFTER_MS = 30_000;
 /** What an event takes beside its text: many without any must not be free. */
 const EVENT_BYTES = 100;
 
+/** When so much waits for the reader, texts are given to it together, up to so much at once. */
+const BEHIND_BYTES = 64 * 1024;
+
 /** The events of an execution on their way to its one reader, if there is any. */
 export class EventFlow {
   readonly #queue = new EventQueue<ExecutionEvent>();
@@ -76,12 +79,13 @@ export class EventFlow {
     try {
       for (;;) {
         const next = await this.#queue.take();
+        const event = next === undefined ? undefined : this.#joined(next.value);
         clearTimeout(this.#patience);
         this.#patience = undefined;
         this.#watch();
         this.#onChange();
-        if (next === undefined) break;
-        yield next.value;
+        if (event === undefined) break;
+        yield event;
       }
       left = false;
     } catch (error) {
@@ -92,6 +96,18 @@ export class EventFlow {
       this.drain();
       if (left) onLeft();
     }
+  }
+
+  /** For a reader that is far behind, a text with those of the same stream that come next: else each print may cost it one turn. */
+  #joined(event: ExecutionEvent): ExecutionEvent {
+    if (event.type !== "stream" || this.#queue.bytes < BEHIND_BYTES) return event;
+    let { text } = event;
+    const isNext = (next: ExecutionEvent): boolean =>
+      next.type === "stream" && next.name === event.name && text.length + next.text.length <= BEHIND_BYTES;
+    for (let next = this.#queue.takeIf(isNext); next?.value.type === "stream"; next = this.#queue.takeIf(isNext)) {
+      text += next.value.text;
+    }
+    return { ...event, text };
   }
 
   /** Gives the reader its time, when it is in the way. */

@@ -42,18 +42,8 @@ export class EventQueue<T> {
   /** The next item, or undefined at the end; throws the failure that the queue was closed with. */
   async take(): Promise<{ readonly value: T } | undefined> {
     for (;;) {
-      const item = this.#items[this.#next];
-      if (item !== undefined) {
-        this.#next += 1;
-        this.#bytes -= item.bytes;
-        // What has been taken must not be kept, also when the queue never runs empty.
-        if (this.#next === this.#items.length) this.clear();
-        else if (this.#next === MAX_TAKEN) {
-          this.#items.splice(0, MAX_TAKEN);
-          this.#next = 0;
-        }
-        return item;
-      }
+      const item = this.takeIf(() => true);
+      if (item !== undefined) return item;
       if (this.#closed) {
         if (this.#failure !== undefined) throw this.#failure.reason;
         return undefined;
@@ -61,6 +51,21 @@ export class EventQueue<T> {
       this.#waiter ??= deferred();
       await this.#waiter.promise;
     }
+  }
+
+  /** The next item if it is there already, and wanted. */
+  takeIf(isWanted: (value: T) => boolean): { readonly value: T } | undefined {
+    const item = this.#items[this.#next];
+    if (item === undefined || !isWanted(item.value)) return undefined;
+    this.#next += 1;
+    this.#bytes -= item.bytes;
+    // What has been taken must not be kept, also when the queue never runs empty.
+    if (this.#next === this.#items.length) this.clear();
+    else if (this.#next === MAX_TAKEN) {
+      this.#items.splice(0, MAX_TAKEN);
+      this.#next = 0;
+    }
+    return item;
   }
 
   #wake(): void {
