@@ -108,7 +108,7 @@ const milliseconds = z
   .number({ error: "must be a number of milliseconds, or null for no limit" })
   .min(1, { error: "must be 1 or more milliseconds, or null for no limit" })
   .nullable();
-const duration = z.number({ error: "must be a number of milliseconds" }).min(1, { error: "must be 1 or more milliseconds" });
+const duration = z.int({ error: "must be a whole number of milliseconds" }).min(1, { error: "must be 1 or more milliseconds" });
 const handler = z.custom<InputHandler>((value) => typeof value === "function", { error: "must be a function" });
 const form = z.enum(["rows", "arrow"], { error: 'must be "rows" or "arrow"' });
 

@@ -194,7 +194,7 @@ export class ExecutionClient {
    * An execution of this kernel, whoever has submitted it: all of its output that is still kept (16 MiB and 10 minutes at least),
    * or what has a sequence from `fromSequence` on, and then what follows. `result.lostBytes` tells how much is gone;
    * when what has `fromSequence` is gone itself, all that came before it is counted, too.
-   * An unknown id rejects with `execution_not_found`.
+   * An unknown id rejects with `execution_not_found`; what is no id at all throws `invalid_option`.
    */
   executionById(id: string, options: { readonly fromSequence?: number | undefined } = {}): Execution {
     const { session, target } = this.#connection.require("executionById");

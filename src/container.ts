@@ -16,6 +16,7 @@ import { type NetworkPolicy, readPolicy } from "./network/policy.ts";
 import { agentAnswers, configureAgent } from "./readiness.ts";
 import { removeRuntimeEntry, saveRuntimeEntry } from "./runtime-dir.ts";
 import { agentConfig, checkPolicy, sandboxSpec } from "./sandbox-spec.ts";
+import { sweep } from "./sweep.ts";
 import { findAgent } from "./target.ts";
 
 /** A container that runs, and all that is needed to reach and remove it. */
@@ -111,6 +112,7 @@ export class ExecutionContainer {
    */
   async run(options: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
     await this.#killing;
+    if (this.#killed && this.#life !== undefined) await this.kill(); // which has failed before
     this.#life ??= this.#begin(options.signal);
     await this.#life.started;
   }
@@ -141,6 +143,7 @@ export class ExecutionContainer {
   }
 
   #begin(signal: AbortSignal | undefined): Life {
+    this.#killed = false;
     const controller = new AbortController();
     const signals = [controller.signal, this.#options.signal, signal].filter((one) => one !== undefined);
     const started = this.#start(AbortSignal.any(signals)).then(
@@ -166,7 +169,8 @@ export class ExecutionContainer {
     await ensureImage(engine, spec.image, { showProgress: showPullProgress, signal });
     const watch = guard(session.id, dockerHost);
     const id = await engine.create(spec, startTimeoutMs).catch((error: unknown) => {
-      watch.dismiss();
+      if (!mayBeMadeYet(error)) watch.dismiss();
+      else void sweep(() => engine, session.id, { ref: false }).then((found) => found > 0 && watch.dismiss());
       throw error;
     });
     let log: SandboxLog | undefined;
@@ -251,6 +255,11 @@ async function discard({ engine, id, address, guard }: Remains): Promise<void> {
   if (failures.length > 1) throw new AggregateError(failures, failures.map(messageOf).join(" "));
   if (failures.length === 1) throw failures[0];
   guard.dismiss();
+}
+
+/** Whether the daemon may create a container all the same, for all that it has said. */
+function mayBeMadeYet(error: unknown): boolean {
+  return !(error instanceof IpyboxError) || error.code === "daemon_unreachable";
 }
 
 function notStarted(id: string, timeoutMs: number): IpyboxError {

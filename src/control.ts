@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import WebSocket from "ws";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { type Deferred, deferred } from "./internal/deferred.ts";
+import { timerMs } from "./internal/timer.ts";
 import { CONTROL_PATH, type ControlEvent, type ControlReply, type ControlRequest } from "./protocol/control.ts";
 import { controlMessage } from "./protocol/control-messages.ts";
 
@@ -105,7 +106,7 @@ export class Control extends EventEmitter<EventMap> {
       headers: { authorization: `Bearer ${token}` },
       perMessageDeflate: false,
       maxPayload: 64 * 1024 * 1024,
-      handshakeTimeout: timeoutMs,
+      handshakeTimeout: timerMs(timeoutMs),
     });
     socket.once("upgrade", ({ socket: wire }) => (this.#wire = wire));
     const abort = (): void => socket.terminate();

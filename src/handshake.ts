@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type WebSocket from "ws";
 import * as z from "zod";
 import { IpyboxError } from "./errors.ts";
+import { timerMs } from "./internal/timer.ts";
 import type { Refusal } from "./protocol/agent-config.ts";
 import { FrameKind, readFrames } from "./protocol/frame.ts";
 import type { Control } from "./protocol/requests.ts";
@@ -34,7 +35,7 @@ export async function handshake(
             { details: { host: target.host, port: target.port, timeoutMs } },
           ),
         );
-      }, timeoutMs);
+      }, timerMs(timeoutMs));
       const abort = (): void => reject(signal?.reason);
       signal?.addEventListener("abort", abort, { once: true });
       if (signal?.aborted === true) abort();

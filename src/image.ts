@@ -101,7 +101,10 @@ export class ExecutionImage {
   }
 
   /** Whether the daemon has an image of that name. */
-  static async exists(tag: string = DEFAULTS.tag, options: { dockerHost?: string; signal?: AbortSignal } = {}): Promise<boolean> {
+  static async exists(
+    tag: string = DEFAULTS.tag,
+    options: { readonly dockerHost?: string | undefined; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<boolean> {
     const engine = await dockerEngine(options.dockerHost);
     await engine.check(options.signal);
     return engine.hasImage(fullImageName(tag), options.signal);

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import WebSocket from "ws";
 import { ContainerDiedError, IpyboxError } from "./errors.ts";
 import { handshake, isRefused } from "./handshake.ts";
+import { timerMs } from "./internal/timer.ts";
 import { KERNELS_PATH } from "./protocol/agent-config.ts";
 import { encodeJsonFrame, type Frame, FrameKind, readFrames } from "./protocol/frame.ts";
 import { encodeRequest } from "./protocol/messages.ts";
@@ -175,7 +176,7 @@ export class Link {
       perMessageDeflate: false,
       skipUTF8Validation: true,
       maxPayload: 2 ** 31,
-      handshakeTimeout: timeoutMs,
+      handshakeTimeout: timerMs(timeoutMs),
     });
     // A socket that is paused still hands on what it has read: nothing of that may be missed.
     const early: Buffer[] = [];
@@ -243,7 +244,8 @@ export class Link {
     const startedAt = performance.now();
     let refusedAt: number | undefined;
     for (let attempt = 0; ; attempt += 1) {
-      await delay(RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)], undefined, { ref: false });
+      // Nothing else may keep the process alive now, and somebody may wait for a result.
+      await delay(RETRY_DELAYS_MS[Math.min(attempt, RETRY_DELAYS_MS.length - 1)]);
       if (this.#closed) return;
       try {
         await this.#connect(this.#target, RETRY_TIMEOUT_MS);

@@ -6,7 +6,8 @@ const PORT = "must be a whole number from 1 to 65535";
 /** Text without NUL. */
 export const text: z.ZodType<string> = z
   .string({ error: "must be a string" })
-  .refine((value) => !value.includes("\0"), { error: "must not contain a NUL character" });
+  .refine((value) => !value.includes("\0"), { error: "must not contain a NUL character" })
+  .refine((value) => !/\p{Surrogate}/u.test(value), { error: "must not contain half of a surrogate pair" });
 export const nonEmptyText: z.ZodType<string> = text.refine((value) => value !== "", { error: "must not be empty" });
 export const portNumber: z.ZodType<number> = z.int({ error: PORT }).min(1, { error: PORT }).max(65_535, { error: PORT });
 export const abortSignal: z.ZodType<AbortSignal> = z.instanceof(AbortSignal, { error: "must be an AbortSignal" });

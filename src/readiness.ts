@@ -2,6 +2,7 @@ import { request } from "node:http";
 import type { Engine, SandboxAddress, SandboxLog } from "./engine/engine.ts";
 import { IpyboxError } from "./errors.ts";
 import { isAgentAt } from "./direct-address.ts";
+import { timerMs } from "./internal/timer.ts";
 import { type AgentConfig, CONFIG_PATH } from "./protocol/agent-config.ts";
 
 /** The agent logs when it takes connections; should that not come through, it is tried every so often. */
@@ -94,7 +95,7 @@ function putConfig(
   return new Promise((resolve) => {
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
     const probe = request(
-      { host, port, path: CONFIG_PATH, method: "PUT", headers, agent: false, timeout: timeoutMs, signal },
+      { host, port, path: CONFIG_PATH, method: "PUT", headers, agent: false, timeout: timerMs(timeoutMs), signal },
       (response) => {
         response.resume();
         resolve(response.statusCode);

@@ -39,9 +39,9 @@ export async function saveRuntimeEntry(host: string, port: number, entry: Runtim
   try {
     await writeFile(draft, JSON.stringify(entry), { mode: 0o600 });
     await rename(draft, path);
-  } catch (error) {
-    await rm(draft, { force: true });
-    throw error;
+  } catch (cause) {
+    await rm(draft, { force: true }).catch(() => undefined);
+    throw unusable(directory, `can't be written to (${(cause as Error).message})`, {}, cause);
   }
 }
 
@@ -102,17 +102,17 @@ export function runtimeDirectory(env: NodeJS.ProcessEnv = process.env): string {
   return path;
 }
 
-/** The same for those that only look: undefined where nothing of ours can be, for instance after the user has logged out. */
+/**
+ * The same for those that only look: undefined where nothing of ours can be, for instance after the user has logged out, or
+ * where it is another user's.
+ */
 function existingDirectory(): string | undefined {
   const path = pathOf(process.env);
-  let stats: Stats;
   try {
-    stats = lstatSync(path);
+    return isOurs(lstatSync(path)) ? path : undefined;
   } catch {
     return undefined;
   }
-  assertOurs(path, stats);
-  return path;
 }
 
 function pathOf(env: NodeJS.ProcessEnv): string {
@@ -120,10 +120,14 @@ function pathOf(env: NodeJS.ProcessEnv): string {
   return env.XDG_RUNTIME_DIR ? join(env.XDG_RUNTIME_DIR, "ipybox") : join(tmpdir(), `ipybox-${owner}`);
 }
 
-function assertOurs(path: string, stats: Stats): void {
+function isOurs(stats: Stats): boolean {
   const uid = process.getuid?.();
   // Windows keeps temporary directories per user, and has no modes.
-  if (stats.isDirectory() && (uid === undefined || (stats.uid === uid && (stats.mode & 0o077) === 0))) return;
+  return stats.isDirectory() && (uid === undefined || (stats.uid === uid && (stats.mode & 0o077) === 0));
+}
+
+function assertOurs(path: string, stats: Stats): void {
+  if (isOurs(stats)) return;
   const details = { mode: (stats.mode & 0o7777).toString(8), owner: stats.uid };
   throw unusable(path, "must be a directory of your own that nobody else can enter (mode 0700)", details);
 }
@@ -139,14 +143,8 @@ async function isRecent(path: string): Promise<boolean> {
 }
 
 function readEntry(path: string): RuntimeEntry | undefined {
-  let text: string;
   try {
-    text = readFileSync(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
+    const text = readFileSync(path, "utf8");
     return runtimeEntry.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;

@@ -37,7 +37,7 @@ export class NdArray {
  * arrays typed arrays or an `NdArray`, tables an array of rows, dates and times ISO 8601 texts.
  */
 export type Value =
-  null | boolean | number | bigint | string | TypedArray | NdArray | readonly Value[] | { readonly [name: string]: Value };
+  null | boolean | number | bigint | string | TypedArray | NdArray | Value[] | { readonly [name: string]: Value };
 
 /** What `set` takes: as `Value`, and dates, which become a `datetime`. */
 export type SettableValue = Value | Date | readonly SettableValue[] | { readonly [name: string]: SettableValue };

@@ -1,3 +1,4 @@
+import { timerMs } from "../internal/timer.ts";
 import { endSandbox } from "./ending.ts";
 import type { FileWorkers } from "./file-workers.ts";
 import type { Kernels } from "./kernels.ts";
@@ -9,10 +10,10 @@ export function endWhenIdle(kernels: Kernels, files: FileWorkers, owners: Owners
   const look = (): void => {
     const idleMs = kernels.busy || files.busy ? 0 : Date.now() - Math.max(startedAt, kernels.idleSince, files.idleSince);
     if (idleMs < idleTimeoutMs) {
-      setTimeout(look, idleTimeoutMs - idleMs);
+      setTimeout(look, timerMs(idleTimeoutMs - idleMs));
       return;
     }
     endSandbox({ kernels, owners }, "container_culled", `nothing ran in the container for ${idleTimeoutMs} ms (idleTimeoutMs)`);
   };
-  setTimeout(look, idleTimeoutMs);
+  setTimeout(look, timerMs(idleTimeoutMs));
 }

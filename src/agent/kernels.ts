@@ -1,4 +1,5 @@
 import type { WebSocket } from "ws";
+import { timerMs } from "../internal/timer.ts";
 import type { KernelSpec } from "../protocol/requests.ts";
 import { explainStart } from "./bounds.ts";
 import { Connection } from "./connection.ts";
@@ -165,13 +166,13 @@ export class Kernels {
       kernel.leave(client);
     };
     if (CLOSED_BY_CLIENT.has(code)) leave();
-    else leaving.set(client, setTimeout(leave, terms.graceMs).unref());
+    else leaving.set(client, setTimeout(leave, timerMs(terms.graceMs)).unref());
   }
 
   #beginGrace(entry: Entry): void {
     clearTimeout(entry.grace);
     if (entry.clients.size > 0 || this.#entries.get(entry.kernel.id) !== entry) return;
-    entry.grace = setTimeout(() => this.#remove(entry, "kernel_not_found", "no client was left"), entry.terms.graceMs);
+    entry.grace = setTimeout(() => this.#remove(entry, "kernel_not_found", "no client was left"), timerMs(entry.terms.graceMs));
   }
 
   /** Looks again when the kernel may have been idle for long enough; never ends a cell. */
@@ -186,7 +187,7 @@ export class Kernels {
         if (idle) this.#remove(entry, "kernel_culled", `nothing ran in the kernel for ${idleTimeoutMs} ms (idleTimeoutMs)`);
         else this.#watchIdle(entry);
       },
-      Math.max(left, 1),
+      timerMs(Math.max(left, 1)),
     );
   }
 

@@ -1,6 +1,6 @@
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { Command, Option } from "commander";
+import { homeDirectory } from "../internal/home-directory.ts";
 import { addSandboxFlags, containerOptions, type SandboxFlags } from "./container-flags.ts";
 import { type Interrupts, interruptible } from "./interrupt.ts";
 import { readCount, readPort, readTimeout } from "./numbers.ts";
@@ -88,7 +88,7 @@ async function mcp(flags: McpFlags, { signal }: Interrupts): Promise<void> {
 
 /** This user's own tokens. */
 function defaultTokenFile(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env["XDG_CONFIG_HOME"] || join(homedir(), ".config"), "ipybox/mcp-token");
+  return join(env["XDG_CONFIG_HOME"] || join(homeDirectory(), ".config"), "ipybox/mcp-token");
 }
 
 function append(text: string, before: readonly string[] = []): readonly string[] {

@@ -52,7 +52,9 @@ async function run(argv: readonly [file: string, ...args: string[]], flags: RunF
   const options = await containerOptions(flags);
   const code = await readCode(argv[0], signal);
   process.exitCode = await withKernel(options, signal, async ({ client }) => {
-    await client.execute(`__import__("sys").argv[:] = ${pythonList(argv)}`, { storeHistory: false, signal });
+    // In a script, sys.exit() is the usual end, of which IPython would warn.
+    const quiet = `__import__("warnings").filterwarnings("ignore", "To exit: use", UserWarning)`;
+    await client.execute(`__import__("sys").argv[:] = ${pythonList(argv)}; ${quiet}`, { storeHistory: false, signal });
     // Where standard input was the cell, nothing is left of it.
     const input = argv[0] === "-" ? undefined : new RunInput({ signal, isQuiet: json });
     try {

@@ -1,3 +1,4 @@
+import { timerMs } from "../internal/timer.ts";
 import { MessageParts } from "../message-parts.ts";
 import { type CallMessage, decodeCall, type HostCallRequest, MAX_CALL_BYTES } from "../protocol/calls.ts";
 import { type Frame, MAX_REQUEST_BYTES } from "../protocol/frame.ts";
@@ -163,12 +164,11 @@ function errorOf({ kind, errorName, message }: HostCallError): Extract<HostCallR
 async function inTime(callable: HostCallable, input: unknown, context: HostCallContext): Promise<unknown> {
   const { timeoutMs, label } = callable;
   const run = async (limited: HostCallContext): Promise<unknown> => callable.parseOutput(await callable.run(input, limited));
-  // Longer than about 25 days is more than a timer takes, and as good as never.
-  if (timeoutMs === undefined || timeoutMs >= 2 ** 31) return run(context);
+  if (timeoutMs === undefined) return run(context);
   const expired = new AbortController();
   const timer = setTimeout(() => {
     expired.abort(new HostCallError("timeout", `${label} has not answered within ${timeoutMs} ms (timeoutMs)`, "TimeoutError"));
-  }, timeoutMs);
+  }, timerMs(timeoutMs));
   const signal = AbortSignal.any([context.signal, expired.signal]);
   try {
     return await unlessAborted(run({ ...context, signal }), expired.signal);

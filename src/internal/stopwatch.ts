@@ -1,3 +1,8 @@
+import { timerMs } from "./timer.ts";
+
+/** A timer that is later than this by so much has not been waited for. */
+const LATE_MS = 250;
+
 /** A timer that can be halted and goes on with the time that was left. */
 export class Stopwatch {
   readonly #onExpired: () => void;
@@ -14,8 +19,7 @@ export class Stopwatch {
   run(): void {
     if (this.#runningSince !== undefined) return;
     this.#runningSince = performance.now();
-    // Longer than about 25 days is more than a timer takes, and as good as never.
-    if (this.#leftMs !== null && this.#leftMs < 2 ** 31) this.#timer = setTimeout(this.#onExpired, this.#leftMs);
+    if (this.#leftMs !== null) this.#wait(this.#leftMs);
   }
 
   halt(): void {
@@ -31,5 +35,16 @@ export class Stopwatch {
     this.halt();
     this.#leftMs = limitMs;
     if (running) this.run();
+  }
+
+  #wait(ms: number): void {
+    const dueAt = performance.now() + ms;
+    this.#timer = setTimeout(() => {
+      const lateMs = performance.now() - dueAt;
+      if (ms > timerMs(ms)) this.#wait(-lateMs);
+      // The process was stopped, or busy: what has come meanwhile is to be read first.
+      else if (lateMs > LATE_MS) this.#timer = setTimeout(this.#onExpired, LATE_MS);
+      else this.#onExpired();
+    }, timerMs(ms));
   }
 }

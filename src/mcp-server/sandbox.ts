@@ -1,13 +1,11 @@
 import { ExecutionClient } from "../client.ts";
 import type { ExecutionContainer } from "../container.ts";
 import { ContainerDiedError, IpyboxError } from "../errors.ts";
+import { timerMs } from "../internal/timer.ts";
 import type { Containers } from "./containers.ts";
 
 /** Calls that may be under way in one session; the kernel runs one after the other. */
 const MAX_CALLS = 32;
-
-/** Timers can't wait longer. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** After these the kernel can't be reached any more. */
 const BROKEN: ReadonlySet<string> = new Set(["container_died", "connection_lost", "disconnected", "kernel_not_found"]);
@@ -129,7 +127,7 @@ export class Sandbox {
     clearTimeout(this.#timer);
     const { idleTimeoutMs } = this.#options;
     if (this.#isClosed || this.#calls > 0 || idleTimeoutMs === null) return;
-    this.#timer = setTimeout(() => void this.#rest(), Math.min(idleTimeoutMs, MAX_TIMER_MS)).unref();
+    this.#timer = setTimeout(() => void this.#rest(), timerMs(idleTimeoutMs)).unref();
   }
 
   async #rest(): Promise<void> {

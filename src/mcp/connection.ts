@@ -7,6 +7,7 @@ import {
   type Transport,
 } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { timerMs } from "../internal/timer.ts";
 import { boundedFetch, MAX_MESSAGE_BYTES } from "./bounded-fetch.ts";
 import type { ToolDefinition } from "./codegen/tool-module.ts";
 import type { ResolvedConfig } from "./config.ts";
@@ -62,7 +63,7 @@ export class Connection {
       const transport = attempt.transport();
       const connection = new Connection(client, transport, config, host);
       try {
-        await aborted(signal, client.connect(transport, { timeout: config.startTimeoutMs }));
+        await aborted(signal, client.connect(transport, { timeout: timerMs(config.startTimeoutMs) }));
         Object.assign(client, { onclose: () => host.onClosed() });
         return connection;
       } catch (error) {
@@ -82,7 +83,7 @@ export class Connection {
   /** All of its tools, page by page. */
   async tools(signal: AbortSignal): Promise<readonly ToolDefinition[]> {
     const { startTimeoutMs } = this.#config;
-    const { tools } = await this.#client.listTools(undefined, { signal, timeout: startTimeoutMs, cacheMode: "refresh" });
+    const { tools } = await this.#client.listTools(undefined, { signal, timeout: timerMs(startTimeoutMs), cacheMode: "refresh" });
     return tools;
   }
 
@@ -92,7 +93,7 @@ export class Connection {
       return await this.#client.callTool(
         { name, arguments: arguments_ },
         // Progress is only reported to those who ask for it.
-        { signal, timeout: this.#config.callTimeoutMs, resetTimeoutOnProgress: true, onprogress: () => undefined },
+        { signal, timeout: timerMs(this.#config.callTimeoutMs), resetTimeoutOnProgress: true, onprogress: () => undefined },
       );
     } catch (error) {
       signal.throwIfAborted();

@@ -1,5 +1,7 @@
 import { request as ask, type IncomingMessage, type ServerResponse } from "node:http";
 import { buffer } from "node:stream/consumers";
+import { setTimeout as delay } from "node:timers/promises";
+import { deferred } from "../../src/internal/deferred.ts";
 import { fakeDaemon, type Listening } from "./daemon.ts";
 
 /**
@@ -12,7 +14,7 @@ export type Fault = "refuse" | "half" | "nonsense" | "stall" | "drop";
 export function faultyDaemon(
   socketPath: string,
   pattern: RegExp,
-  fault: Fault,
+  fault: Fault | ((request: IncomingMessage) => Promise<void>),
   { times = Number.POSITIVE_INFINITY } = {},
 ): Promise<Listening> {
   let left = times;
@@ -25,8 +27,34 @@ export function faultyDaemon(
       response.writeHead(500, { "content-type": "application/json" }).end('{"message":"the disk is on fire"}');
       return;
     }
+    if (typeof spoiled === "function") {
+      void spoiled(request);
+      return;
+    }
     forward(socketPath, request, response, spoiled).catch(() => response.destroy());
   });
+}
+
+/**
+ * The machine's own daemon, but of requests that a pattern matches nothing is heard any more, and each is done a second after
+ * whoever has made it has given up. `done` resolves with the first one's HTTP status.
+ */
+export async function lateDaemon(
+  socketPath: string,
+  pattern: RegExp,
+): Promise<Listening & { readonly done: Promise<number | undefined> }> {
+  const done = deferred<number | undefined>();
+  const listening = await faultyDaemon(socketPath, pattern, async (request) => {
+    const { method, url: path, headers } = request;
+    const body = await buffer(request);
+    await new Promise((givenUp) => request.socket.on("close", givenUp));
+    await delay(1_000);
+    ask({ socketPath, method, path, headers, agent: false }, (answer) => {
+      answer.resume();
+      done.resolve(answer.statusCode);
+    }).end(body);
+  });
+  return { ...listening, done: done.promise, [Symbol.asyncDispose]: () => listening[Symbol.asyncDispose]() };
 }
 
 async function forward(

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { ExecutionContainer, ExecutionImage, IpyboxError } from "ipybox";
-import { type Fault, faultyDaemon } from "../fakes/faulty-daemon.ts";
+import { ExecutionClient, ExecutionContainer, ExecutionImage, IpyboxError } from "ipybox";
+import { type Fault, faultyDaemon, lateDaemon } from "../fakes/faulty-daemon.ts";
 import { verifies } from "../requirements.ts";
 import { SOCKET, hasImage, ownContainers, removeImages } from "./docker.ts";
-import { rejection } from "./sandbox.ts";
+import { eventually, rejection } from "./sandbox.ts";
 
 const ALL: readonly Fault[] = ["refuse", "half", "nonsense", "stall", "drop"];
 
@@ -39,6 +39,17 @@ describe("a start of which the daemon", () => {
   );
 });
 
+describe("a container that the daemon makes when nobody waits for it any more", () => {
+  it("is removed, too", async () => {
+    verifies("CONT-07", "LIFE-02");
+    await using daemon = await lateDaemon(SOCKET, /^POST \/containers\/create/);
+    const creating = ExecutionContainer.create({ dockerHost: daemon.dockerHost, startTimeoutMs: 1_000 });
+    expect((await rejection(creating, IpyboxError)).code).toBe("daemon_unreachable");
+    expect(await daemon.done).toBe(201);
+    await eventually(async () => (await ownContainers()).length === 0);
+  });
+});
+
 describe("a removal of which the daemon", () => {
   it.each<[string, Fault]>([
     ["says no", "refuse"],
@@ -51,6 +62,20 @@ describe("a removal of which the daemon", () => {
     expect(error.message).toMatch(/can't be (removed|reached)/);
     await container.kill();
     expect(await ownContainers()).toEqual([]);
+  });
+
+  it("says no comes before the next start, which fails when it does", async () => {
+    verifies("CONT-09");
+    await using daemon = await faultyDaemon(SOCKET, /^DELETE \/containers/, "refuse", { times: 2 });
+    await using container = await ExecutionContainer.create({ dockerHost: daemon.dockerHost });
+    const { id } = container;
+    await rejection(container.kill(), IpyboxError);
+    await rejection(container.run(), IpyboxError);
+    await container.run();
+    expect(container.id).not.toBe(id);
+    await using client = await ExecutionClient.connect({ port: container.port });
+    expect((await client.execute("1 + 1")).text).toBe("2");
+    expect(await ownContainers()).toHaveLength(1);
   });
 });
 

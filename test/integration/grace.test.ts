@@ -174,3 +174,22 @@ describe("a container with idleTimeoutMs", () => {
     expect((await client.execute("print('still here')")).text).toBe("still here");
   });
 });
+
+describe("a time that is longer than a timer takes", () => {
+  it("lets nothing end, and nothing fail, before it", async () => {
+    verifies("KERN-10", "TIME-05");
+    const long = Number.MAX_SAFE_INTEGER;
+    await using container = await ExecutionContainer.create({ startTimeoutMs: long, idleTimeoutMs: long });
+    await using proxy = await FaultyProxy.before(container.port);
+    const { token, port } = container;
+    const options = { token, connectTimeoutMs: long, gracePeriodMs: long, idleTimeoutMs: long };
+    const client = await ExecutionClient.connect({ port: proxy.port, ...options });
+    await client.execute("x = 5");
+    const { kernelId } = client;
+    proxy.down("reset");
+    await delay(500);
+    await using attached = await ExecutionClient.attach({ port, kernelId });
+    expect((await attached.execute("x", { timeoutMs: long })).text).toBe("5");
+    await client.disconnect();
+  });
+});

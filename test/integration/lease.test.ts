@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ContainerDiedError, ExecutionClient, ExecutionContainer } from "ipybox";
 import { DockerEngine } from "../../src/engine/docker/docker-engine.ts";
 import { faultyDaemon } from "../fakes/faulty-daemon.ts";
@@ -130,6 +130,18 @@ describe.concurrent("a client of a container", () => {
     await eventually(async () => (await inspect(id)) === undefined);
     expect(await new DockerEngine().ending(id)).toEqual({ exitCode: 137, oomKilled: false, signal: "SIGKILL" });
   });
+});
+
+it("a container runs also where no program can be started that would tidy up, the environment being too large for one", async () => {
+  verifies("LIFE-02");
+  vi.stubEnv("LARGE", "x".repeat(1 << 18));
+  try {
+    await using container = await ExecutionContainer.create();
+    await using client = await ExecutionClient.connect({ port: container.port });
+    expect((await client.execute("1 + 1")).text).toBe("2");
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 it("the library listens to nothing that happens to its process", async () => {

@@ -221,6 +221,20 @@ for i in range(500):
     ]);
   });
 
+  test("what the first cell is denied is told at once, also when it takes all processes before", async () => {
+    verifies("NET-07", "LIFE-04");
+    for (const hog of [
+      "",
+      "import threading, time\ntry:\n    while True: threading.Thread(target=time.sleep, args=(60,)).start()\nexcept RuntimeError: pass",
+    ]) {
+      await using box = await openNetworked(internet, "none", {
+        pidsLimit: 64,
+        firstCell: `${PRELUDE}\n${hog}\ntry: tcp("${ADDRESSES.private}", 80)\nexcept OSError: pass`,
+      });
+      await eventually(() => box.denied.some(({ host }) => host === ADDRESSES.private), 2_000);
+    }
+  });
+
   test("a listener that throws is an uncaught exception, and the container stays", async () => {
     verifies("NET-07");
     const others = process.listeners("uncaughtException");

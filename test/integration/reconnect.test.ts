@@ -1,9 +1,16 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { ExecutionError } from "ipybox";
+import { FaultyProxy } from "../fakes/faulty-proxy.ts";
 import { Seeded } from "../seeded.ts";
 import { verifies } from "../requirements.ts";
 import { connectThroughProxy, type Troubled, whileCutting } from "./faults.ts";
 import { eventually, rejection, useContainer } from "./sandbox.ts";
+
+const WAITER = fileURLToPath(new URL("../fixtures/waiter.ts", import.meta.url));
 
 const sandbox = useContainer();
 
@@ -169,6 +176,27 @@ describe("connections that are cut at random points", () => {
       expect(error).toMatchObject({ errorName: "ValueError", errorValue: `${round}`, result: { text: "so far" } });
     });
     await expectRunOnce("stopped", rounds);
+  });
+});
+
+describe("a program that only waits for a cell", () => {
+  it("gets its result, also when its one connection is away for a while", async () => {
+    verifies("KERN-08", "TIME-05");
+    await using proxy = await FaultyProxy.before(sandbox.container.port);
+    const code = "import time; time.sleep(1); 'a result'";
+    const program = spawn(process.execPath, ["--import", "tsx", WAITER, String(proxy.port), sandbox.container.token, code], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let said = "";
+    program.stdout.on("data", (text: Buffer) => (said += text.toString()));
+    const ended = once(program, "exit");
+    await eventually(() => said.includes("runs\n"), 60_000);
+    await proxy.refuse();
+    proxy.cut("reset");
+    await delay(500);
+    await proxy.accept();
+    expect(await ended).toEqual([0, null]);
+    expect(said).toBe("runs\n'a result'\nfinally\n");
   });
 });
 

@@ -1,11 +1,17 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { readDockerConfig } from "../../src/engine/docker/contexts.ts";
 import { isLocal, publishedHost, resolveEndpoint } from "../../src/engine/docker/endpoint.ts";
 import { sshArguments } from "../../src/engine/docker/ssh-agent.ts";
 import { verifies } from "../requirements.ts";
+
+vi.mock("node:os", async (load) => {
+  const os = await load<typeof import("node:os")>();
+  return { ...os, homedir: vi.fn<typeof os.homedir>(os.homedir) };
+});
 
 let config: string;
 
@@ -23,6 +29,19 @@ afterAll(async () => {
 });
 
 describe("the daemon is found", () => {
+  test("where the user has no home directory, as in a container with a uid of its own", () => {
+    verifies("CONT-08");
+    vi.mocked(homedir).mockImplementation(() => {
+      throw new Error("uv_os_homedir returned ENOENT");
+    });
+    try {
+      expect(resolveEndpoint(undefined, {})).toMatchObject({ kind: "socket", source: "the default" });
+      expect(readDockerConfig({})).toEqual({});
+    } finally {
+      vi.mocked(homedir).mockReset();
+    }
+  });
+
   test("by the option first, then DOCKER_HOST, DOCKER_CONTEXT and the current context", () => {
     verifies("CONT-08");
     const env = { DOCKER_CONFIG: config, DOCKER_CONTEXT: "near", DOCKER_HOST: "tcp://host.example:2375" };

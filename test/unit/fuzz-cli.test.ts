@@ -9,7 +9,7 @@ import { readEnvironment } from "../../src/cli/environment.ts";
 import { readCpus, readMemory, readPort, readTimeout } from "../../src/cli/numbers.ts";
 import { program } from "../../src/cli/program.ts";
 import { UsageError } from "../../src/cli/usage-error.ts";
-import { readRuntimeEntry } from "../../src/runtime-dir.ts";
+import { readRuntimeEntry, runtimeDirectory } from "../../src/runtime-dir.ts";
 import { FUZZ, FUZZ_TIMEOUT_MS, spoiledText } from "../fuzz.ts";
 import { verifies } from "../requirements.ts";
 
@@ -137,7 +137,7 @@ describe("a value of the command line is read, or refused as wrong usage:", { ti
 test("what is written down about a container is read, or counts as nothing", { timeout: FUZZ_TIMEOUT_MS }, async () => {
   verifies("LIFE-05");
   vi.stubEnv("XDG_RUNTIME_DIR", directory);
-  readRuntimeEntry("127.0.0.1", 1);
+  runtimeDirectory();
   const good = { token: "t", containerId: "c", session: "s", dockerHost: "unix:///x", direct: { host: "h", port: 1 } };
   await fc.assert(
     fc.asyncProperty(spoiledText(good), async (text) => {

@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
@@ -70,9 +70,21 @@ test("a directory that others can enter, or a link, is refused", async () => {
   const path = runtimeDirectory();
   await chmod(path, 0o755);
   await expect(saveRuntimeEntry("127.0.0.1", 1, entry)).rejects.toThrow(/can't hold tokens.*0700/);
+  await writeFile(join(path, "127.0.0.1.1.json"), JSON.stringify(entry));
+  expect(readRuntimeEntry("127.0.0.1", 1)).toBeUndefined();
+  expect(await listRuntimeFiles()).toEqual([]);
   await rm(path, { recursive: true });
   await symlink(tmpdir(), path);
   expect(() => runtimeDirectory()).toThrow(expect.objectContaining({ code: "invalid_state" }));
+});
+
+test("an entry that can't be written is an error that says where it was to be", async () => {
+  await mkdir(join(runtimeDirectory(), "127.0.0.1.1.json", "full"), { recursive: true });
+  const error = await saveRuntimeEntry("127.0.0.1", 1, entry).catch((reason: unknown) => reason);
+  expect(error).toMatchObject({
+    code: "invalid_state",
+    message: expect.stringContaining(`${directory}/ipybox can't hold tokens`),
+  });
 });
 
 test("a broken entry counts as none", async () => {

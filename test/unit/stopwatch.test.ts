@@ -41,7 +41,28 @@ describe("a stopwatch", () => {
     expect(expired).toHaveBeenCalledOnce();
   });
 
-  test.each([null, Number.POSITIVE_INFINITY, 2 ** 31, Number.MAX_SAFE_INTEGER])("of %s never expires", (limit) => {
+  test("expires in its time, also when that is longer than a timer takes", () => {
+    const expired = vi.fn<() => void>();
+    new Stopwatch(2 ** 32 + 500, expired).run();
+    vi.advanceTimersByTime(2 ** 32 + 499);
+    expect(expired).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(2);
+    expect(expired).toHaveBeenCalledOnce();
+  });
+
+  test("that expires late, the process having been stopped, leaves a moment to read what has come meanwhile", () => {
+    const expired = vi.fn<() => void>();
+    const watch = new Stopwatch(100, expired);
+    watch.run();
+    vi.spyOn(performance, "now").mockReturnValue(performance.now() + 60_000);
+    vi.advanceTimersByTime(100);
+    expect(expired).not.toHaveBeenCalled();
+    vi.advanceTimersByTime(250);
+    expect(expired).toHaveBeenCalledOnce();
+    vi.restoreAllMocks();
+  });
+
+  test.each([null, Number.POSITIVE_INFINITY, Number.MAX_SAFE_INTEGER])("of %s never expires", (limit) => {
     const expired = vi.fn<() => void>();
     const watch = new Stopwatch(limit, expired);
     watch.run();

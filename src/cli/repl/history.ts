@@ -1,6 +1,6 @@
 import { appendFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { homeDirectory } from "../../internal/home-directory.ts";
 import { log } from "../print.ts";
 
 /** So many lines are offered. */
@@ -8,7 +8,7 @@ export const HISTORY_LINES = 1_000;
 
 /** This user's file with the lines that were typed. */
 export function historyPath(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env["XDG_STATE_HOME"] || join(homedir(), ".local/state"), "ipybox/history");
+  return join(env["XDG_STATE_HOME"] || join(homeDirectory(), ".local/state"), "ipybox/history");
 }
 
 /** The lines that this user has typed, in this session and those before. Without its file, those of this session. */

@@ -1,4 +1,5 @@
 import { IpyboxError } from "../../errors.ts";
+import { timerMs } from "../../internal/timer.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { engineFailure } from "./failures.ts";
 
@@ -24,7 +25,7 @@ export async function ask<T>(
 ): Promise<T> {
   signal?.throwIfAborted();
   const deadline = new AbortController();
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => deadline.abort(), timeoutMs);
+  const timer = timeoutMs === undefined ? undefined : setTimeout(() => deadline.abort(), timerMs(timeoutMs));
   const abortSignal = signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]);
   let stop: (() => void) | undefined;
   const stopped = new Promise<never>((_, reject) => {

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { IpyboxError } from "../../errors.ts";
+import { homeDirectory } from "../../internal/home-directory.ts";
 import { readTls, type EndpointTls } from "./tls.ts";
 
 /** What a docker context tells about its daemon. */
@@ -64,5 +64,5 @@ export function readContext(name: string, env: NodeJS.ProcessEnv): DockerContext
 }
 
 function configDirectory(env: NodeJS.ProcessEnv): string {
-  return env.DOCKER_CONFIG || join(homedir(), ".docker");
+  return env.DOCKER_CONFIG || join(homeDirectory(), ".docker");
 }

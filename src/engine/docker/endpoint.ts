@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { IpyboxError } from "../../errors.ts";
+import { homeDirectory } from "../../internal/home-directory.ts";
 import { currentContext, readContext } from "./contexts.ts";
 import { PUBLIC_TLS, readTls, type EndpointTls } from "./tls.ts";
 
@@ -70,7 +70,7 @@ function parseEndpoint(text: string, source: string, tls: () => EndpointTls | un
 function environmentTls(env: NodeJS.ProcessEnv): EndpointTls | undefined {
   const verify = Boolean(env.DOCKER_TLS_VERIFY);
   if (!verify && !env.DOCKER_TLS) return undefined;
-  return readTls(env.DOCKER_CERT_PATH || join(homedir(), ".docker"), verify);
+  return readTls(env.DOCKER_CERT_PATH || join(homeDirectory(), ".docker"), verify);
 }
 
 function defaultEndpoint(env: NodeJS.ProcessEnv): Endpoint {
@@ -82,8 +82,8 @@ function defaultEndpoint(env: NodeJS.ProcessEnv): Endpoint {
   const candidates = [
     "/var/run/docker.sock",
     ...(env.XDG_RUNTIME_DIR ? [join(env.XDG_RUNTIME_DIR, "docker.sock")] : []),
-    join(homedir(), ".docker/run/docker.sock"),
-    join(homedir(), ".colima/default/docker.sock"),
+    join(homeDirectory(), ".docker/run/docker.sock"),
+    join(homeDirectory(), ".colima/default/docker.sock"),
   ];
   const path = candidates.find((candidate) => existsSync(candidate)) ?? "/var/run/docker.sock";
   return { kind: "socket", url: `unix://${path}`, source, path };
