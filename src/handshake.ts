@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type WebSocket from "ws";
 import * as z from "zod";
 import { IpyboxError } from "./errors.ts";
-import { timerMs } from "./internal/timer.ts";
+import { atDeadline } from "./internal/timer.ts";
 import type { Refusal } from "./protocol/agent-config.ts";
 import { FrameKind, readFrames } from "./protocol/frame.ts";
 import type { Control } from "./protocol/requests.ts";
@@ -26,7 +26,7 @@ export async function handshake(
   const where = `${target.host}:${target.port}`;
   try {
     return await new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const cancel = atDeadline(timeoutMs, () => {
         reject(
           new IpyboxError(
             "connect_failed",
@@ -35,12 +35,12 @@ export async function handshake(
             { details: { host: target.host, port: target.port, timeoutMs } },
           ),
         );
-      }, timerMs(timeoutMs));
+      });
       const abort = (): void => reject(signal?.reason);
       signal?.addEventListener("abort", abort, { once: true });
       if (signal?.aborted === true) abort();
       const done = (): void => {
-        clearTimeout(timer);
+        cancel();
         signal?.removeEventListener("abort", abort);
       };
       socket.once("message", (data) => {

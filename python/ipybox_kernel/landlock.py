@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import struct
+from contextlib import suppress
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -53,15 +54,20 @@ def _allow_files(ruleset: int) -> None:
     """Lets all be written that lies below the root directory, but for /proc and /sys."""
     with os.scandir("/") as entries:
         for entry in entries:
-            if entry.name in ("proc", "sys") or entry.is_symlink():
-                continue
-            access = _WRITE_FILE | _REFER if entry.is_dir() else _WRITE_FILE
-            opened = os.open(entry.path, os.O_PATH | os.O_CLOEXEC)
-            try:
-                rule = struct.pack("<Qi", access, opened)
-                _check(_libc.syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0), "landlock_add_rule")
-            finally:
-                os.close(opened)
+            if entry.name not in ("proc", "sys") and not entry.is_symlink():
+                _allow(ruleset, entry.path, _WRITE_FILE | _REFER if entry.is_dir() else _WRITE_FILE)
+    with suppress(FileNotFoundError):
+        # mq_open goes by a mount that is nowhere in the tree; but its root is this one's, to which the rule is bound.
+        _allow(ruleset, "/dev/mqueue", _WRITE_FILE)
+
+
+def _allow(ruleset: int, path: str, access: int) -> None:
+    opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        rule = struct.pack("<Qi", access, opened)
+        _check(_libc.syscall(_ADD_RULE, ruleset, _RULE_PATH_BENEATH, rule, 0), "landlock_add_rule")
+    finally:
+        os.close(opened)
 
 
 def _check(result: int, call: str) -> int:

@@ -1,14 +1,11 @@
-import { timerMs } from "./timer.ts";
-
-/** A timer that is later than this by so much has not been waited for. */
-const LATE_MS = 250;
+import { atDeadline } from "./timer.ts";
 
 /** A timer that can be halted and goes on with the time that was left. */
 export class Stopwatch {
   readonly #onExpired: () => void;
   #leftMs: number | null;
   #runningSince: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: (() => void) | undefined;
 
   /** `null` never expires. */
   constructor(limitMs: number | null, onExpired: () => void) {
@@ -19,12 +16,12 @@ export class Stopwatch {
   run(): void {
     if (this.#runningSince !== undefined) return;
     this.#runningSince = performance.now();
-    if (this.#leftMs !== null) this.#wait(this.#leftMs);
+    if (this.#leftMs !== null) this.#cancel = atDeadline(this.#leftMs, this.#onExpired);
   }
 
   halt(): void {
     if (this.#runningSince === undefined) return;
-    clearTimeout(this.#timer);
+    this.#cancel?.();
     if (this.#leftMs !== null) this.#leftMs = Math.max(0, this.#leftMs - (performance.now() - this.#runningSince));
     this.#runningSince = undefined;
   }
@@ -35,16 +32,5 @@ export class Stopwatch {
     this.halt();
     this.#leftMs = limitMs;
     if (running) this.run();
-  }
-
-  #wait(ms: number): void {
-    const dueAt = performance.now() + ms;
-    this.#timer = setTimeout(() => {
-      const lateMs = performance.now() - dueAt;
-      if (ms > timerMs(ms)) this.#wait(-lateMs);
-      // The process was stopped, or busy: what has come meanwhile is to be read first.
-      else if (lateMs > LATE_MS) this.#timer = setTimeout(this.#onExpired, LATE_MS);
-      else this.#onExpired();
-    }, timerMs(ms));
   }
 }

@@ -50,6 +50,19 @@ describe("a container that the daemon makes when nobody waits for it any more", 
   });
 });
 
+describe("a program that is busy while the daemon answers", () => {
+  it("gets its container all the same", async () => {
+    verifies("CONT-10");
+    const busyMs = 6_000;
+    const creating = ExecutionContainer.create();
+    setTimeout(() => {
+      for (const until = performance.now() + busyMs; performance.now() < until;);
+    }, 5);
+    await using container = await creating;
+    expect(container.port).toBeGreaterThan(0);
+  });
+});
+
 describe("a removal of which the daemon", () => {
   it.each<[string, Fault]>([
     ["says no", "refuse"],

@@ -1,5 +1,5 @@
 import { IpyboxError } from "../../errors.ts";
-import { timerMs } from "../../internal/timer.ts";
+import { atDeadline } from "../../internal/timer.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { engineFailure } from "./failures.ts";
 
@@ -25,7 +25,7 @@ export async function ask<T>(
 ): Promise<T> {
   signal?.throwIfAborted();
   const deadline = new AbortController();
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => deadline.abort(), timerMs(timeoutMs));
+  const cancel = timeoutMs === undefined ? undefined : atDeadline(timeoutMs, () => deadline.abort());
   const abortSignal = signal === undefined ? deadline.signal : AbortSignal.any([signal, deadline.signal]);
   let stop: (() => void) | undefined;
   const stopped = new Promise<never>((_, reject) => {
@@ -39,7 +39,7 @@ export async function ask<T>(
     if (timeoutMs === undefined || !deadline.signal.aborted) throw engineFailure(what, error, endpoint);
     throw engineFailure(what, new Error(`it did not answer within ${timeoutMs / 1000} s`, { cause: error }), endpoint);
   } finally {
-    clearTimeout(timer);
+    cancel?.();
     if (stop !== undefined) abortSignal.removeEventListener("abort", stop);
   }
 }

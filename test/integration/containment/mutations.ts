@@ -162,7 +162,7 @@ const file = (what: string, path: string, mode: number, content: string, red: st
 const LINES: readonly NamedMutation[] = [
   line(LANDLOCK, SCOPES, "_SCOPE_SIGNAL", "sibling-sockets"),
   line(LANDLOCK, SCOPES, "_SCOPE_ABSTRACT_UNIX_SOCKET", "sibling-signals"),
-  line(LANDLOCK, 'in ("proc", "sys")', 'in ("sys",)', "oom-lower"),
+  line(LANDLOCK, 'not in ("proc", "sys")', 'not in ("sys",)', "oom-lower"),
   line(
     PRIVILEGES,
     "1 if landlock.enter_domain() else 0",
