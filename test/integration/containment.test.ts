@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { verifies } from "../requirements.ts";
 import { type Group, type Outcomes, PROBE_ENV, PROBES, runProbes } from "./containment/probes.ts";
@@ -28,4 +29,11 @@ describe.each(Object.entries(REQUIREMENT))("%s", (group, requirement) => {
     expect(outcomes).toHaveProperty(id);
     expect(outcomes[id]).toBeNull();
   });
+});
+
+it("is told in docs/security.md as it is: how many probes of each group there are", () => {
+  const page = readFileSync(new URL("../../docs/security.md", import.meta.url), "utf8");
+  const told = [...page.matchAll(/^\| (\w+) \| (\d+) \| all hold \|$/gm)].map(([, group, count]) => [group, Number(count)]);
+  const groups = Object.keys(REQUIREMENT).map((group) => [group, PROBES.filter((probe) => probe.group === group).length]);
+  expect(told).toEqual([...groups, ["all", PROBES.length]]);
 });
