@@ -172,6 +172,38 @@ describe("ipybox repl in a terminal", () => {
     expect((await terminal.finished).status).toBe(0);
   });
 
+  it("ends on a Ctrl-D that was typed while a cell ran, behind the lines before it", async () => {
+    verifies("CLI-01");
+    const terminal = await startTerminal();
+    await terminal.shows("In [1]: ");
+    terminal.type("import time; print('be' + 'gun'); time.sleep(1)\r");
+    await terminal.shows("begun\r\n");
+    terminal.type("print('ah' + 'ead')\r\u0004");
+    expect((await terminal.finished).status).toBe(0);
+    await terminal.shows("ahead\r\n");
+  });
+
+  it("does not end on a Ctrl-D behind the begin of a line, nor on Ctrl-Space", async () => {
+    verifies("CLI-01");
+    const terminal = await startTerminal();
+    await terminal.shows("In [1]: ");
+    terminal.type("import time; print('be' + 'gun'); time.sleep(1)\r");
+    await terminal.shows("begun\r\n");
+    terminal.type("print('go' + \u0004");
+    await terminal.shows("In [2]: ");
+    await terminal.shows("print('go' + ");
+    terminal.type("'es on')\r");
+    await terminal.shows("goes on\r\n");
+    await terminal.shows("In [3]: ");
+    await delay(100);
+    terminal.type("\0");
+    await delay(100);
+    terminal.type("print('st' + 'ill')\r");
+    await terminal.shows("still\r\n");
+    terminal.type("\u0004");
+    expect((await terminal.finished).status).toBe(0);
+  });
+
   it("remembers what was typed in the session before", async () => {
     verifies("CLI-01");
     const state = await temporaryDirectory();

@@ -33,6 +33,8 @@ export class TerminalLines implements LineSource {
   #due: (() => void) | undefined;
   readonly #screen = new Screen();
   #pasting = false;
+  /** What comes now was typed before there was a prompt. */
+  #typedAhead = false;
   #asking = false;
   #asked: Promise<Line> | undefined;
   #closed = false;
@@ -124,7 +126,10 @@ export class TerminalLines implements LineSource {
     this.#prompted = reader;
     process.stdout.write(PASTE_MARKS_ON);
     this.#readline.setPrompt(prompt);
+    this.#typedAhead = true;
     this.#readline.prompt(true);
+    // Between two turns the event loop has read what was there.
+    setImmediate(() => setImmediate(() => (this.#typedAhead = false)));
   }
 
   async aside(show: () => Promise<void>): Promise<void> {
@@ -145,9 +150,11 @@ export class TerminalLines implements LineSource {
     this.#readline.close();
   }
 
-  readonly #onKey = (_: string | undefined, { name }: { readonly name?: string | undefined }): void => {
+  readonly #onKey = (text: string | undefined, { name }: { readonly name?: string | undefined }): void => {
     if (name === "paste-start") this.#pasting = true;
     if (name === "paste-end") this.#pasting = false;
+    // Linux keeps a Ctrl-D as this character when it comes before Ctrl-D is a key (n_tty(4), `__DISABLED_CHAR`).
+    if (text === "\0" && this.#typedAhead && this.#readline.line === "") this.#readline.close();
   };
 
   /** Leaves the line as it is on the screen, and forgets it. */
