@@ -50,7 +50,7 @@ import { Question, type Reply } from "./question.ts";
 import { replayExecution } from "./replay.ts";
 import type { ExecutionResult } from "./result.ts";
 import type { Session } from "./session.ts";
-import { decodeValue, encodeValue, type SettableValue, type Value } from "./variables.ts";
+import { decodeValue, encodeValue, type Settable, type SettableValue, type Value } from "./variables.ts";
 
 /** What a client tells by itself. */
 export interface ClientEvents {
@@ -245,7 +245,7 @@ export class ExecutionClient {
   }
 
   /** Binds a name to a value: typed arrays become NumPy's where that is installed, with `as` tables become DataFrames. */
-  async set(name: string, value: SettableValue, options: VariableOptions = {}): Promise<void> {
+  async set<T>(name: string, value: SettableValue | (T & Settable<T>), options: VariableOptions = {}): Promise<void> {
     const { as, ...rest } = parseVariableOptions(options, "set");
     assertName(name, "set");
     const encoded = encodeValue(value);

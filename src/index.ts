@@ -63,6 +63,9 @@ export type {
   ClearOutputEvent,
   DisplayEvent,
   ErrorEvent,
+  ExceptionContent,
+  ExecuteErrorEvent,
+  ExecuteOkEvent,
   ExecuteReplyEvent,
   ExecuteResultEvent,
   ExecutionEvent,
@@ -74,4 +77,4 @@ export type {
 } from "./protocol/events.ts";
 export { ExecutionResult } from "./result.ts";
 export { ResultImage } from "./result-image.ts";
-export { NdArray, type SettableValue, type TypedArray, type Value } from "./variables.ts";
+export { NdArray, type Settable, type SettableValue, type TypedArray, type Value } from "./variables.ts";

@@ -1,7 +1,7 @@
 import { ExecutionError } from "./errors.ts";
 import { type Decoded, MessageDecoder } from "./message-decoder.ts";
 import { OutputCollector } from "./outputs.ts";
-import type { ErrorEvent, ExecuteReplyEvent, ExecutionEvent } from "./protocol/events.ts";
+import type { ExceptionContent, ExecuteReplyEvent, ExecutionEvent } from "./protocol/events.ts";
 import { type Frame, FrameFlag, FrameKind } from "./protocol/frame.ts";
 import { ExecutionResult } from "./result.ts";
 
@@ -9,7 +9,7 @@ import { ExecutionResult } from "./result.ts";
 export class ResultBuilder {
   readonly #decoder = new MessageDecoder();
   readonly #collector: OutputCollector;
-  #error: ErrorEvent | undefined;
+  #error: ExceptionContent | undefined;
   #executionCount: number | null = null;
   /** Bytes of output that have come or are known to be gone. */
   #receivedBytes = 0;
@@ -69,13 +69,11 @@ export class ResultBuilder {
     return new ExecutionError(exception, this.snapshot());
   }
 
-  #reply({ status, execution_count, ename, evalue, traceback, frames }: ExecuteReplyEvent): void {
-    this.#executionCount = execution_count;
+  #reply(reply: ExecuteReplyEvent): void {
+    this.#executionCount = reply.execution_count;
     // An error may be shown by code that goes on: it does not fail the cell.
-    if (status === "ok") this.#error = undefined;
+    if (reply.status === "ok") this.#error = undefined;
     // The error itself may have been lost with the connection.
-    if (status === "error" && ename !== undefined) {
-      this.#error ??= { type: "error", ename, evalue: evalue ?? "", traceback: traceback ?? [], frames: frames ?? [] };
-    }
+    else this.#error ??= reply;
   }
 }

@@ -42,6 +42,15 @@ export type Value =
 /** What `set` takes: as `Value`, and dates, which become a `datetime`. */
 export type SettableValue = Value | Date | readonly SettableValue[] | { readonly [name: string]: SettableValue };
 
+/** `T` where its properties are all settable, `never` in place of what is not: interfaces are no `SettableValue` by themselves. */
+export type Settable<T> = T extends SettableValue
+  ? T
+  : T extends (...args: never[]) => unknown
+    ? never
+    : T extends object
+      ? { readonly [K in keyof T]: Settable<T[K]> }
+      : never;
+
 const ARRAYS = {
   i1: Int8Array,
   u1: Uint8Array,
@@ -56,10 +65,7 @@ const ARRAYS = {
 } as const;
 
 /** A value as a message has it: what JSON lacks is an object with `$`; bytes go beside. See `python/ipybox_kernel/variables.py`. */
-export function encodeValue(
-  value: SettableValue,
-  subject = "set: the value",
-): { readonly value: unknown; readonly buffers: Buffers } {
+export function encodeValue(value: unknown, subject = "set: the value"): { readonly value: unknown; readonly buffers: Buffers } {
   const buffers: [string[], Uint8Array][] = [];
   return { value: encode(value, ["value"], { buffers, above: new Set(), subject }), buffers };
 }

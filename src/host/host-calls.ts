@@ -4,7 +4,7 @@ import { type CallMessage, decodeCall, type HostCallRequest, MAX_CALL_BYTES } fr
 import { type Frame, MAX_REQUEST_BYTES } from "../protocol/frame.ts";
 import { encodeRequest } from "../protocol/messages.ts";
 import type { HostCallReply } from "../protocol/requests.ts";
-import { decodeValue, encodeValue, type SettableValue } from "../variables.ts";
+import { decodeValue, encodeValue } from "../variables.ts";
 import { type ApprovalHandler, approve } from "./approval.ts";
 import { asHostCallError, HostCallError } from "./host-call-error.ts";
 import type { HostCallable, HostCallContext } from "./host-function.ts";
@@ -95,7 +95,7 @@ export class HostCalls {
     const abort = new AbortController();
     this.#open.set(number, abort);
     const answered = this.#answer(request, execution, abort.signal).then((value) =>
-      encodeValue(value as SettableValue, `${name}: the handler's value`),
+      encodeValue(value, `${name}: the handler's value`),
     );
     answered
       .then(

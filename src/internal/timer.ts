@@ -11,18 +11,20 @@ export function timerMs(ms: number): number {
 
 /**
  * Calls back when a time is over in which something was to come; gives what calls it off. When the process was stopped or busy
- * meanwhile, that is a moment later than it might be: what has come is read first.
+ * meanwhile, that is a moment later than it might be: what has come is read first. With `ref: false` it keeps no process alive.
  */
-export function atDeadline(ms: number, callback: () => void): () => void {
+export function atDeadline(ms: number, callback: () => void, { ref = true }: { readonly ref?: boolean } = {}): () => void {
   const dueAt = performance.now() + ms;
   const fire = (): void => {
     const lateMs = performance.now() - dueAt;
     if (lateMs < -1) wait(-lateMs);
-    else if (lateMs > LATE_MS) timer = setTimeout(callback, LATE_MS);
+    else if (lateMs > LATE_MS) set(callback, LATE_MS);
     else callback();
   };
-  const wait = (leftMs: number): void => {
-    timer = setTimeout(fire, timerMs(leftMs));
+  const wait = (leftMs: number): void => set(fire, timerMs(leftMs));
+  const set = (next: () => void, nextMs: number): void => {
+    timer = setTimeout(next, nextMs);
+    if (!ref) timer.unref();
   };
   let timer: NodeJS.Timeout;
   wait(ms);

@@ -46,13 +46,17 @@ export interface ClearOutputEvent {
   readonly wait: boolean;
 }
 
-/** The exception that ended the cell. */
-export interface ErrorEvent {
-  readonly type: "error";
+/** An exception as IPython shows it. */
+export interface ExceptionContent {
   readonly ename: string;
   readonly evalue: string;
   readonly traceback: readonly string[];
   readonly frames: readonly TracebackFrame[];
+}
+
+/** The exception that ended the cell. */
+export interface ErrorEvent extends ExceptionContent {
+  readonly type: "error";
 }
 
 /** What the cell asks of who shows it: Jupyter's payloads. */
@@ -68,17 +72,23 @@ export interface Payload {
   readonly line_number?: number | null | undefined;
 }
 
-/** The end of the cell. */
-export interface ExecuteReplyEvent {
+/** The end of the cell; with the status `error` it has what the `error` event had. */
+export type ExecuteReplyEvent = ExecuteOkEvent | ExecuteErrorEvent;
+
+interface ExecuteEnd {
   readonly type: "execute_reply";
-  readonly status: "ok" | "error";
   readonly execution_count: number;
   readonly payload: readonly Payload[];
-  /** With the status `error`, what an `error` event has. */
-  readonly ename?: string | undefined;
-  readonly evalue?: string | undefined;
-  readonly traceback?: readonly string[] | undefined;
-  readonly frames?: readonly TracebackFrame[] | undefined;
+}
+
+/** The cell has run to its end. */
+export interface ExecuteOkEvent extends ExecuteEnd {
+  readonly status: "ok";
+}
+
+/** An exception has ended the cell. */
+export interface ExecuteErrorEvent extends ExecuteEnd, ExceptionContent {
+  readonly status: "error";
 }
 
 /** `input()` or `getpass()`: the cell waits for an answer. */

@@ -31,6 +31,8 @@ const payload = z.object({
   line_number: z.number().nullish(),
 });
 
+const end = { type: z.literal("execute_reply"), execution_count: z.number(), payload: z.array(payload) };
+
 /** What a kernel itself can tell. */
 export type KernelMessage = ExecutionEvent | Answer;
 
@@ -41,13 +43,10 @@ const kernelMessage: z.ZodType<ExecutionEvent> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("clear_output"), wait: z.boolean() }),
   z.object({ type: z.literal("input_request"), prompt: z.string(), password: z.boolean(), number: z.number() }),
   z.object({ type: z.literal("error"), ...exception }),
-  z.object({
-    type: z.literal("execute_reply"),
-    status: z.enum(["ok", "error"]),
-    execution_count: z.number(),
-    payload: z.array(payload),
-    ...z.object(exception).partial().shape,
-  }),
+  z.discriminatedUnion("status", [
+    z.object({ status: z.literal("ok"), ...end }),
+    z.object({ status: z.literal("error"), ...end, ...exception }),
+  ]),
 ]);
 
 const buffers = z.array(z.tuple([z.array(z.string()).min(1).max(256), z.number().int().nonnegative()]));

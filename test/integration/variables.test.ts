@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import { ExecutionError, ExecutionTimeoutError, IpyboxError, NdArray, type SettableValue } from "ipybox";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import { ExecutionError, ExecutionTimeoutError, IpyboxError, NdArray, type Settable, type SettableValue } from "ipybox";
 import { verifies } from "../requirements.ts";
 import { rejection, useContainer } from "./sandbox.ts";
 
@@ -27,6 +27,28 @@ describe("get() and set()", () => {
     await client.set("value", value);
     expect((await client.execute("print(ascii(value))")).text).toBe(repr);
     expect(await client.get("value")).toEqual(value);
+  });
+
+  it("take what interfaces describe; what has no counterpart is no type for set() either", async () => {
+    verifies("OUT-09");
+    interface Sample {
+      readonly name: string;
+      readonly at: Date;
+      readonly values: Float64Array;
+      readonly parent: Sample | null;
+    }
+    const sample: Sample = { name: "a", at: new Date(0), values: new Float64Array([1]), parent: null };
+    const samples: readonly Sample[] = [sample, { ...sample, parent: sample }];
+    await using client = await sandbox.connect();
+    await client.set("samples", samples);
+    expect((await client.execute("[s['parent'] and s['parent']['name'] for s in samples]")).text).toBe("[None, 'a']");
+    type Settables = Parameters<typeof client.set<unknown>>[1];
+    expectTypeOf<Sample>().toExtend<Settable<Sample>>();
+    expectTypeOf<SettableValue>().toExtend<Settables>();
+    expectTypeOf<Settable<() => number>>().toBeNever();
+    expectTypeOf<Settable<symbol | undefined>>().toBeNever();
+    expectTypeOf<Map<string, number>>().not.toExtend<Settable<Map<string, number>>>();
+    expectTypeOf<{ deep: () => number }>().not.toExtend<Settable<{ deep: () => number }>>();
   });
 
   it("keep NaN, dates as datetime, and what Python has", async () => {

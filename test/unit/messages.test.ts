@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { describe, expect, expectTypeOf, test } from "vitest";
+import type { ExecuteReplyEvent } from "../../src/protocol/events.ts";
 import { decodeMessage } from "../../src/protocol/messages.ts";
 import { MessageDecoder } from "../../src/message-decoder.ts";
 import { FrameFlag, FrameKind, type Frame } from "../../src/protocol/frame.ts";
@@ -38,6 +39,8 @@ describe("a message", () => {
     ["of an unknown type", { type: "comm_open" }],
     ["without its fields", { type: "execute_result", data: {} }],
     ["with fields of other types", { type: "clear_output", wait: "yes" }],
+    ["that is a reply of no known status", { type: "execute_reply", status: "aborted", execution_count: 1, payload: [] }],
+    ["that is an error's reply without the error", { type: "execute_reply", status: "error", execution_count: 1, payload: [] }],
     ["that is an array", []],
     ["that is null", null],
     ["that is a text", "display_data"],
@@ -53,6 +56,21 @@ describe("a message", () => {
   ])("%s is refused", (_, message) => {
     expect(() => decode(message)).toThrow(Error);
     expect(Object.hasOwn(Object.prototype, "polluted")).toBe(false);
+  });
+
+  test("that ends a cell has an exception where its status says so", () => {
+    verifies("STREAM-05");
+    const exception = { ename: "ValueError", evalue: "no", traceback: ["ValueError: no"], frames: [] };
+    const reply = decode({
+      type: "execute_reply",
+      status: "error",
+      execution_count: 1,
+      payload: [],
+      ...exception,
+    }) as ExecuteReplyEvent;
+    expect(reply.status === "error" && reply.ename).toBe("ValueError");
+    expectTypeOf<Extract<ExecuteReplyEvent, { status: "error" }>["ename"]>().toEqualTypeOf<string>();
+    expectTypeOf<Extract<ExecuteReplyEvent, { status: "ok" }>>().not.toHaveProperty("ename");
   });
 
   test.each([

@@ -1,4 +1,6 @@
+import { spawnSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { abortAfter } from "../../src/internal/abort-after.ts";
 import { Stopwatch } from "../../src/internal/stopwatch.ts";
 import { verifies } from "../requirements.ts";
 
@@ -6,6 +8,7 @@ beforeEach(() => {
   vi.useFakeTimers();
 });
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.useRealTimers();
 });
 
@@ -59,7 +62,6 @@ describe("a stopwatch", () => {
     expect(expired).not.toHaveBeenCalled();
     vi.advanceTimersByTime(250);
     expect(expired).toHaveBeenCalledOnce();
-    vi.restoreAllMocks();
   });
 
   test.each([null, Number.POSITIVE_INFINITY, Number.MAX_SAFE_INTEGER])("of %s never expires", (limit) => {
@@ -82,5 +84,28 @@ describe("a stopwatch", () => {
     expect(expired).not.toHaveBeenCalled();
     vi.advanceTimersByTime(1);
     expect(expired).toHaveBeenCalledOnce();
+  });
+});
+
+describe("a signal that aborts after a while", () => {
+  test("leaves a moment to read what has come while the process was stopped, and has a reason of its own", () => {
+    verifies("TIME-05");
+    const signal = abortAfter(100, () => new Error("not in time"));
+    vi.spyOn(performance, "now").mockReturnValue(performance.now() + 60_000);
+    vi.advanceTimersByTime(100);
+    expect(signal.aborted).toBe(false);
+    vi.advanceTimersByTime(250);
+    expect(signal.reason).toEqual(new Error("not in time"));
+  });
+
+  test("keeps no process alive, however long it is", () => {
+    verifies("TIME-05");
+    vi.useRealTimers();
+    const script = `import { abortAfter } from ${JSON.stringify(new URL("../../src/internal/abort-after.ts", import.meta.url))};
+      for (const ms of [1_000, 60_000, 2 ** 40]) abortAfter(ms, () => new Error("late"));`;
+    const { status, stderr } = spawnSync(process.execPath, ["--import", "tsx", "--input-type=module", "-e", script], {
+      timeout: 30_000,
+    });
+    expect([status, String(stderr)]).toEqual([0, ""]);
   });
 });
