@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { existsSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Command, CommanderError } from "commander";
@@ -16,7 +17,8 @@ import { verifies } from "../requirements.ts";
 let directory: string;
 
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), "ipybox-fuzz-"));
+  // In memory where that is possible: ext4 writes a file that is replaced to the disk at once.
+  directory = await mkdtemp(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "ipybox-fuzz-"));
 });
 afterAll(async () => {
   vi.unstubAllEnvs();
@@ -119,7 +121,7 @@ describe("a value of the command line is read, or refused as wrong usage:", { ti
           fc.uint8Array(),
         ),
         async (flags, content) => {
-          await writeFile(file, content);
+          writeFileSync(file, content);
           try {
             const variables = await readEnvironment(flags, [file], { A: "own" });
             for (const [name, value] of Object.entries(variables))
@@ -134,14 +136,14 @@ describe("a value of the command line is read, or refused as wrong usage:", { ti
   });
 });
 
-test("what is written down about a container is read, or counts as nothing", { timeout: FUZZ_TIMEOUT_MS }, async () => {
+test("what is written down about a container is read, or counts as nothing", { timeout: FUZZ_TIMEOUT_MS }, () => {
   verifies("LIFE-05");
   vi.stubEnv("XDG_RUNTIME_DIR", directory);
   runtimeDirectory();
   const good = { token: "t", containerId: "c", session: "s", dockerHost: "unix:///x", direct: { host: "h", port: 1 } };
-  await fc.assert(
-    fc.asyncProperty(spoiledText(good), async (text) => {
-      await writeFile(join(directory, "ipybox", "127.0.0.1.1.json"), text);
+  fc.assert(
+    fc.property(spoiledText(good), (text) => {
+      writeFileSync(join(directory, "ipybox", "127.0.0.1.1.json"), text);
       const entry = readRuntimeEntry("127.0.0.1", 1);
       if (entry !== undefined)
         expect([typeof entry.token, typeof entry.containerId, typeof entry.session]).toEqual(["string", "string", "string"]);
