@@ -153,7 +153,7 @@ export class TerminalLines implements LineSource {
   readonly #onKey = (text: string | undefined, { name }: { readonly name?: string | undefined }): void => {
     if (name === "paste-start") this.#pasting = true;
     if (name === "paste-end") this.#pasting = false;
-    // Linux keeps a Ctrl-D as this character when it comes before Ctrl-D is a key (n_tty(4), `__DISABLED_CHAR`).
+    // Linux keeps a Ctrl-D as this character when it comes before Ctrl-D is a key (`__DISABLED_CHAR` in drivers/tty/n_tty.c).
     if (text === "\0" && this.#typedAhead && this.#readline.line === "") this.#readline.close();
   };
 
