@@ -42,7 +42,7 @@ def mime_bundle(data: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[list, 
 
 def json_value(value: Any) -> Any:
     """The value, or what Jupyter makes of it where JSON has nothing like it."""
-    if value is None or isinstance(value, str):
+    if value is None or isinstance(value, str) or (type(value) is dict and not value):
         return value
     try:
         json.dumps(value, allow_nan=False)

@@ -19,6 +19,10 @@ MAX_PAYLOAD = MAX_FRAME - HEADER.size
 #: The longest message about a call of a host function.
 MAX_CALL = 256 * 1024 * 1024
 
+_LENGTH = struct.Struct("<I")
+_encode = json.JSONEncoder(separators=(",", ":"), default=str, allow_nan=False).encode
+_decode = json.JSONDecoder().raw_decode
+
 # Kinds
 STDOUT = 1
 STDERR = 2
@@ -53,17 +57,19 @@ def encode_message(message: dict, buffers: list[tuple[list, bytes]]) -> bytes:
     if buffers:
         message = {**message, "buffers": [[path, len(data)] for path, data in buffers]}
     try:
-        text = json.dumps(message, separators=(",", ":"), default=str, allow_nan=False)
+        text = _encode(message)
     except ValueError:
-        text = json.dumps(_finite(message), separators=(",", ":"), default=str, allow_nan=False)
+        text = _encode(_finite(message))
     encoded = text.encode("ascii")
-    return b"".join((struct.pack("<I", len(encoded)), encoded, *(data for _, data in buffers)))
+    head = _LENGTH.pack(len(encoded))
+    return b"".join((head, encoded, *[data for _, data in buffers])) if buffers else head + encoded
 
 
 def decode_message(payload: bytes | bytearray) -> dict:
     """Reads what ``encode_message`` has written, with each buffer's bytes in its place."""
-    (length,) = struct.unpack_from("<I", payload)
-    message = json.loads(payload[4 : 4 + length])
+    (length,) = _LENGTH.unpack_from(payload)
+    message = decode_json(payload[4 : 4 + length])
+    target: Any
     offset = 4 + length
     for path, size in message.pop("buffers", ()):
         target = message
@@ -72,6 +78,12 @@ def decode_message(payload: bytes | bytearray) -> dict:
         last = int(path[-1]) if isinstance(target, list) else path[-1]
         target[last] = bytes(payload[offset : offset + size])
         offset += size
+    return message
+
+
+def decode_json(text: bytes | bytearray) -> dict:
+    """Reads what a request has, or a message before its bytes."""
+    message: dict = _decode(text.decode("utf-8", "surrogatepass"))[0]
     return message
 
 

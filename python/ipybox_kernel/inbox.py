@@ -6,7 +6,6 @@ wait has one of them read on. So no thread is needed that only reads, and a kern
 
 import asyncio
 import contextlib
-import json
 import queue
 import select
 import socket
@@ -20,6 +19,9 @@ from .channel import Channel
 
 #: How soon a thread that reads notices that it need not wait any more.
 _POLL_S = 0.05
+
+#: So much is read at once before room is made for all of a message.
+_READ_BYTES = 64 * 1024
 
 #: Messages that answer something, by a number.
 _REPLIES = ("input_reply", "host_call_reply")
@@ -87,6 +89,34 @@ class TaskWaiter(Waiter):
             self.future.set_result(self.reply)
 
 
+class _Leading:
+    """With it, a thread learns whether it is the one that reads now; if so, another one is asked to read afterwards."""
+
+    def __init__(self, pass_on: Callable[[], None]) -> None:
+        self._lock = threading.Lock()
+        self._leader = 0
+        self._pass_on = pass_on
+
+    @property
+    def taken(self) -> bool:
+        return self._lock.locked()
+
+    def __enter__(self) -> bool:
+        thread = threading.get_ident()
+        if self._leader == thread:
+            raise RuntimeError("a finalizer or signal handler can't wait for a reply while its thread does")
+        if not self._lock.acquire(blocking=False):
+            return False
+        self._leader = thread
+        return True
+
+    def __exit__(self, *_: object) -> None:
+        if self._leader == threading.get_ident():
+            self._leader = 0
+            self._lock.release()
+            self._pass_on()
+
+
 class Inbox:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
@@ -96,8 +126,7 @@ class Inbox:
 
     def bind(self) -> None:
         """Begins anew: in a kernel that was just forked, nobody waits for anything."""
-        self._lead = threading.Lock()
-        self._leader = 0
+        self._leading = _Leading(self._pass_on)
         self._waiters: dict[tuple[str, int], Waiter] = {}
         self._requests: deque[tuple[int, dict]] = deque()
         #: Whether the main thread waits for a request, and what wakes it when another thread reads.
@@ -112,16 +141,17 @@ class Inbox:
 
     def next_request(self) -> tuple[int, dict] | None:
         """The next request; None when the agent has let go. Called by the main thread between cells."""
-        with self._channel.uninterrupted():
-            self._main_waits = True
-            while not self.has_request:
-                with self._leading() as leads:
-                    while leads and not self.has_request:
+        while not self.has_request:
+            self._main_waits = True  # before it is known whether another thread reads: that may just have ended
+            with self._leading as leads:
+                if leads:
+                    self._main_waits = False
+                    while not self.has_request:
                         self._read()
-                if not leads:
-                    self._main_box.get()
-            self._main_waits = False
-            return self._requests.popleft() if self._requests else None
+            if not leads:
+                self._main_box.get()
+        self._main_waits = False
+        return self._requests.popleft() if self._requests else None
 
     @property
     def has_request(self) -> bool:
@@ -162,7 +192,7 @@ class Inbox:
         with self._channel.uninterrupted():
             try:
                 while waiter.reply is None:
-                    with self._leading() as leads:
+                    with self._leading as leads:
                         if leads:
                             self._read_until(waiter)
                     if not leads:
@@ -199,22 +229,6 @@ class Inbox:
 
     # --- reading ------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def _leading(self) -> Iterator[bool]:
-        """Whether this thread is the one that reads now; if so, another one does afterwards."""
-        if self._leader == threading.get_ident():
-            raise RuntimeError("a finalizer or signal handler can't wait for a reply while its thread does")
-        if not self._lead.acquire(blocking=False):
-            yield False
-            return
-        self._leader = threading.get_ident()
-        try:
-            yield True
-        finally:
-            self._leader = 0
-            self._lead.release()
-            self._pass_on()
-
     def _read_until(self, waiter: ThreadWaiter) -> None:
         descriptor = self._channel.fileno()
         while waiter.reply is None:
@@ -225,13 +239,13 @@ class Inbox:
 
     def _read_available(self) -> None:
         """Called by an event loop when there is something to read."""
-        with self._channel.uninterrupted(), self._leading() as leads:
+        with self._channel.uninterrupted(), self._leading as leads:
             while leads and not self._ended and select.select([self._channel.fileno()], [], [], 0)[0]:
                 self._read()
 
     def _pass_on(self) -> None:
         """Has a thread that waits read on, when there is one."""
-        if self._lead.locked():
+        if self._leading.taken:
             return
         if self._main_waits and not self.has_request:
             self._main_box.put(None)
@@ -250,7 +264,7 @@ class Inbox:
         if payload is None:
             self._end()
             return
-        message = frames.decode_message(payload) if kind == frames.MESSAGE else json.loads(payload)
+        message = frames.decode_message(payload) if kind == frames.MESSAGE else frames.decode_json(payload)
         name = message["type"]
         if name in _REPLIES:
             self.settle(name, message["number"], {**message, "bytes": len(payload)})
@@ -273,10 +287,15 @@ class Inbox:
             with contextlib.suppress(RuntimeError):  # closed by a task
                 stop()
 
-    def _read_bytes(self, length: int) -> bytearray | None:
+    def _read_bytes(self, length: int) -> bytes | bytearray | None:
+        sock: socket.socket = self._channel.sock
+        begun = sock.recv(min(length, _READ_BYTES))
+        if len(begun) == length:
+            return begun  # in most cases
         data = bytearray(length)
         view = memoryview(data)
-        sock: socket.socket = self._channel.sock
+        data[: len(begun)] = begun
+        view = view[len(begun) :]
         while view:
             count = sock.recv_into(view)
             if count == 0:

@@ -15,9 +15,13 @@ _PLAIN_TYPES = frozenset({int, float, complex, bool, str, bytes, list, tuple, di
 
 def has_only_text(value: Any, formatter: DisplayFormatter) -> bool:
     kind = type(value)
-    if kind not in _PLAIN_TYPES or "text/plain" not in formatter.formatters:
+    formatters = formatter.formatters
+    if kind not in _PLAIN_TYPES or "text/plain" not in formatters:
         return False
-    for mime, one in formatter.formatters.items():
+    for mime, one in formatters.items():
+        tables = one._trait_values
+        if not (tables.get("type_printers") or tables.get("deferred_printers") or tables.get("singleton_printers")):
+            continue  # as most have it
         if mime != "text/plain" and _knows(one, value, kind):
             return False
     return not _knows(formatter.ipython_display_formatter, value, kind) and not _knows(

@@ -7,16 +7,19 @@ import pdb
 import site
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from subprocess import CalledProcessError
 from typing import Any, NoReturn
 
 from IPython.core import debugger
 from IPython.core.autocall import ZMQExitAutocall
+from IPython.core.builtin_trap import BuiltinTrap
+from IPython.core.display_trap import DisplayTrap
 from IPython.core.error import UsageError
 from IPython.core.extensions import ExtensionManager
 from IPython.core.formatters import DisplayFormatter
 from IPython.core.interactiveshell import ExecutionResult, InteractiveShell, InteractiveShellABC
+from IPython.core.magic import MagicsManager
 from IPython.core.magics.script import ScriptMagics
 from IPython.core.payload import PayloadManager
 from IPython.utils.process import getoutput
@@ -34,7 +37,7 @@ from .errors import describe_exception, exception_text, hide_own_frames
 from .guard import shell_escape
 from .history import SessionHistory
 from .magics import KernelMagics
-from .plain_cells import QuickTransformerManager
+from .plain_cells import QuickPrefilterManager, QuickTransformerManager, is_several_lines
 from .script_loop import ScriptLoop
 
 #: Root's own, empty: nothing that a cell writes is read when the zygote starts again.
@@ -42,6 +45,8 @@ IPYTHON_DIR = "/run/ipybox/ipython"
 
 #: What programs that a cell starts take into account; no pager, as nobody could turn its pages.
 _ENVIRONMENT = {"TERM": "xterm-color", "PAGER": "cat", "GIT_PAGER": "cat"}
+
+_KEEPS_NOTHING = contextlib.nullcontext()
 
 #: Frontends that need no event loop beside the kernel's own.
 _LOOPLESS_GUIS = (None, "inline", "nbagg", "webagg", "notebook", "ipympl", "widget", "asyncio")
@@ -57,16 +62,21 @@ class ZMQInteractiveShell(InteractiveShell):
     exiter = Instance(ZMQExitAutocall)
     #: ipykernel's kernel object; there is none. Libraries look whether it is there.
     kernel = AnyTrait()
-    #: Traits of IPython's that nobody observes, and each cell sets.
+    #: Traits of IPython's that nobody observes or configures, and each cell reads or sets: a trait takes ten times as long.
+    execution_count = 1
     last_execution_succeeded = True
     last_execution_result: ExecutionResult | None = None
+    builtin_trap: BuiltinTrap = None  # type: ignore[assignment]
+    display_formatter: DisplayFormatter = None  # type: ignore[assignment]
+    display_trap: DisplayTrap = None  # type: ignore[assignment]
+    history_manager: SessionHistory = None  # type: ignore[assignment]
+    magics_manager: MagicsManager = None  # type: ignore[assignment]
+    payload_manager: PayloadManager = None  # type: ignore[assignment]
+    prefilter_manager: QuickPrefilterManager = None  # type: ignore[assignment]
 
     displayhook: KernelDisplayHook
     display_pub: KernelDisplayPublisher
-    display_formatter: DisplayFormatter
     extension_manager: ExtensionManager
-    history_manager: SessionHistory
-    payload_manager: PayloadManager
     channel: Channel
     #: Asked before a shell command is run: gives the one that may be. The body of a script magic comes with its interpreter.
     approve_command: Callable[[str, str | None], str] = staticmethod(lambda command, _: command)
@@ -145,6 +155,19 @@ class ZMQInteractiveShell(InteractiveShell):
             self.error = None
         return result
 
+    def transform_cell(self, raw_cell: str) -> str:
+        """Code for Python's own compiler; sooner where IPython would leave the cell as it is."""
+        transformers = self.input_transformer_manager
+        if (
+            self.input_transformers_post
+            or type(transformers) is not QuickTransformerManager
+            or (cell := transformers.plain(raw_cell)) is None
+            or not (is_several_lines(cell) or self.prefilter_manager.leaves(cell))
+        ):
+            transformed: str = super().transform_cell(raw_cell)
+            return transformed
+        return cell
+
     def should_run_async(self, raw_cell: str, *, transformed_cell: str | None = None, **options: Any) -> bool:
         """IPython compiles a cell to find out. None without these words can have to: for that, they can't be written otherwise."""
         if transformed_cell is not None and "await" not in transformed_cell and "async" not in transformed_cell:
@@ -158,10 +181,9 @@ class ZMQInteractiveShell(InteractiveShell):
             return False
         return (type(raised).__name__, exception_text(raised)) == (self.error["ename"], self.error["evalue"])
 
-    @contextlib.contextmanager
-    def _tee(self, channel: str) -> Iterator[None]:
+    def _tee(self, channel: str) -> contextlib.nullcontext:  # type: ignore[override]
         """IPython keeps all that is printed, for ``%notebook``: a cell that prints on and on would fill the memory."""
-        yield
+        return _KEEPS_NOTHING
 
     def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
         self._result_failed |= self.displayhook.showing
@@ -197,7 +219,8 @@ class ZMQInteractiveShell(InteractiveShell):
     def payloads(self) -> list[dict]:
         """What the caller is asked to do, as Jupyter's payloads: show a text, offer the next input."""
         payloads: list[dict] = self.payload_manager.read_payload()
-        payloads[:] = [payload for payload in payloads if isinstance(payload.get("source"), str)]
+        if payloads:
+            payloads[:] = [payload for payload in payloads if isinstance(payload.get("source"), str)]
         return payloads
 
     def set_next_input(self, text: str, replace: bool = False) -> None:
@@ -234,6 +257,11 @@ class ZMQInteractiveShell(InteractiveShell):
         # A cell's `__main__` is the user's namespace, so that pickle finds what a cell defines.
         super().init_sys_modules()
         sys.modules["__main__"] = self.user_module
+
+    def init_prefilter(self) -> None:
+        self.prefilter_manager = QuickPrefilterManager(shell=self, parent=self)
+        self.configurables.append(self.prefilter_manager)  # type: ignore[arg-type]
+        self.prefilter = self.prefilter_manager.prefilter_lines
 
     def init_history(self) -> None:
         self.history_manager = SessionHistory(shell=self, parent=self)

@@ -36,14 +36,15 @@ FormatterABC.register(_ArrowFormatter)
 
 def show_tables(display: DisplayFormatter, form: str | None) -> None:
     """From now on each table that is shown has its data beside text and HTML: ``rows``, ``arrow`` or none."""
-    for mime in (ROWS_TYPE, ARROW_TYPE):
-        display.formatters.pop(mime, None)
+    formatters = display.formatters
+    formatters.pop(ROWS_TYPE, None)
+    formatters.pop(ARROW_TYPE, None)
     if form is None:
         return
     formatter = _RowsFormatter(parent=display) if form == "rows" else _ArrowFormatter(parent=display)
     for module, name in _TABLES:
         formatter.for_type_by_name(module, name, _rows if form == "rows" else variables.to_arrow)
-    display.formatters[formatter.format_type] = formatter
+    formatters[formatter.format_type] = formatter
 
 
 def _rows(table: Any) -> dict:

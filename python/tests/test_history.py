@@ -1,9 +1,13 @@
 """What IPython asks of its history, without a database."""
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from IPython.core.history import HistoryManager
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from ipybox_kernel.history import SessionHistory
 
@@ -12,6 +16,7 @@ from ipybox_kernel.history import SessionHistory
 def history() -> SessionHistory:
     history = SessionHistory.__new__(SessionHistory)  # IPython's own needs a shell
     history.session_number = 0
+    history.output_hist_reprs, history.exceptions = {}, {}
     history.input_hist_raw = history.input_hist_parsed = ["", "first = 1", "print('second')", "first = 1", "third"]
     return history
 
@@ -38,3 +43,23 @@ def test_what_out_has_forgotten_is_forgotten(history: SessionHistory, monkeypatc
     history.db_log_output = False
     history.store_output(5)
     assert [sorted(kept) for kept in stores] == [[1, 2, 4, 5]] * 3
+
+
+CELLS = ["x = 1", "%time 1\n", "exit", "quit()", "exit ( 1 )", "exits", "a\n\n", "x = 2;"]
+
+
+def test_inputs_are_kept_as_by_ipython(tmp_path: Path) -> None:
+    # verifies: EXEC-01, OUT-08
+    config = Config()
+    config.HistoryManager.enabled = False
+    shells = [InteractiveShell(config=config, ipython_dir=str(tmp_path)) for _ in range(2)]
+    kept = []
+    for shell, kind in zip(shells, (SessionHistory, HistoryManager), strict=True):
+        history = kind(shell=shell, parent=shell)
+        for number, cell in enumerate(CELLS, 1):
+            history.store_inputs(number, f"{cell} # transformed\n", cell)
+            history.store_inputs(number, cell)
+        names = {name: value for name, value in shell.user_ns.items() if name.startswith("_i")}
+        kept.append((history.input_hist_parsed, history.input_hist_raw, names, shell.user_ns_hidden.keys() & names.keys()))
+    assert kept[0] == kept[1]
+    assert len(kept[0][0]) == 11

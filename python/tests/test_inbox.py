@@ -93,7 +93,7 @@ def test_a_reply_that_nobody_waits_for_is_dropped(inbox: Inbox, wire: Wire) -> N
 def test_a_request_that_a_waiting_thread_reads_is_the_main_thread_s(inbox: Inbox, wire: Wire) -> None:
     # verifies: HOST-03
     thread = Thread(inbox, 1)
-    eventually(lambda: inbox._lead.locked())
+    eventually(lambda: inbox._leading.taken)
     send(wire, {"type": "execute_request"}, 8)
     send(wire, {"type": "fork_request"}, 9)
     assert inbox.next_request() == (8, {"type": "execute_request"})
@@ -105,7 +105,7 @@ def test_a_request_that_a_waiting_thread_reads_is_the_main_thread_s(inbox: Inbox
 def test_the_main_thread_reads_on_when_the_thread_that_read_has_its_reply(inbox: Inbox, wire: Wire) -> None:
     # verifies: HOST-03
     thread = Thread(inbox, 1)
-    eventually(lambda: inbox._lead.locked())
+    eventually(lambda: inbox._leading.taken)
 
     def act() -> None:
         eventually(lambda: inbox._main_waits)
@@ -125,7 +125,7 @@ def test_a_thread_reads_on_when_the_main_thread_goes_to_work(inbox: Inbox, wire:
     threads: list[Thread] = []
 
     def act() -> None:
-        eventually(lambda: inbox._lead.locked())
+        eventually(lambda: inbox._leading.taken)
         threads.extend(Thread(inbox, number) for number in range(3))
         eventually(lambda: len(inbox._waiters) == 3)
         send(wire, {"type": "execute_request"}, 8)

@@ -1,12 +1,18 @@
 """Where IPython has nothing to transform, the quick way gives the same."""
 
 import random
+from pathlib import Path
 
 import pytest
-from IPython.core import inputtransformer2
+from IPython.core import inputtransformer2, prefilter
+from IPython.core.autocall import ExitAutocall
 from IPython.core.inputtransformer2 import TransformerManager
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.core.macro import Macro
+from IPython.core.prefilter import PrefilterChecker, PrefilterHandler, PrefilterTransformer
+from traitlets.config import Config
 
-from ipybox_kernel.plain_cells import QuickTransformerManager
+from ipybox_kernel.plain_cells import QuickPrefilterManager, QuickTransformerManager, is_several_lines
 
 PLAIN = ["1+1", "x = 1\ny = 2\n", "# %", "f'{a}'", "a\n\nb", "é = 'ü'", "1 $ 2", "x = 'abc", "(1\n", "a\\\n", "import os; os"]
 
@@ -107,3 +113,96 @@ def test_the_quick_way_is_taken_with_the_transforms_of_this_ipython_and_no_other
 
     monkeypatch.setattr(TransformerManager, "__init__", newer)
     assert QuickTransformerManager().transform_cell("x = 1") == "slow"
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> InteractiveShell:
+    config = Config()
+    config.HistoryManager.enabled = False
+    shell = InteractiveShell(config=config, ipython_dir=str(tmp_path))
+    shell.user_ns |= {"macro": Macro("x = 1"), "quit": ExitAutocall(), "value": 1, "ls": 1}
+    return shell
+
+
+LEFT = [
+    *("1+1\n", "x = 1", "(1, 2)", "value", "value.x", "value (1)"),
+    *("print('a')", "import os", "'%time'", "not_there", "é", "*a, b = c"),
+]
+CHANGED = ["macro", "quit", "cd", "cd ..", "pwd", "time 1 + 1", "who int"]
+
+
+def filtered(shell: InteractiveShell, line: str) -> str:
+    assert shell.prefilter_manager is not None
+    text: str = shell.prefilter_manager.prefilter_lines(line)
+    return text
+
+
+def leaves(shell: InteractiveShell, line: str) -> bool:
+    return QuickPrefilterManager(shell=shell, parent=shell).leaves(line)
+
+
+@pytest.mark.parametrize("line", LEFT, ids=repr)
+def test_a_line_that_ipython_leaves_is_known(shell: InteractiveShell, line: str) -> None:
+    # verifies: EXEC-01
+    assert leaves(shell, line)
+    assert filtered(shell, line) == line.rstrip("\n")
+
+
+@pytest.mark.parametrize("line", CHANGED, ids=repr)
+def test_a_line_that_ipython_changes_is_not_left(shell: InteractiveShell, line: str) -> None:
+    # verifies: EXEC-01
+    assert not leaves(shell, line)
+    assert filtered(shell, line) != line
+
+
+WORDS = [*"=1+-*/%()[]{},.;:!?'#@\\xü ", *("value", "macro", "quit", "cd", "ls", "time", "pwd", "print")]
+
+
+@pytest.mark.parametrize("autocall", [0, 1, 2])
+def test_any_plain_line_that_is_left_ipython_leaves(shell: InteractiveShell, autocall: int) -> None:
+    # verifies: EXEC-01, LIFE-05
+    shell.autocall = autocall
+    quick, transformers = QuickPrefilterManager(shell=shell, parent=shell), QuickTransformerManager()
+    choose = random.Random(7)
+    left = 0
+    for _ in range(5_000):
+        line = transformers.plain("".join(choose.choices(WORDS, k=choose.randint(1, 8))))
+        if line is not None and quick.leaves(line):
+            left += 1
+            assert f"{filtered(shell, line)}\n" == line
+    assert (left > 1_000) == (autocall == 0)
+
+
+def test_a_line_is_not_left_to_a_checker_a_transformer_or_a_handler_of_ones_own(shell: InteractiveShell) -> None:
+    # verifies: EXEC-01
+    quick = QuickPrefilterManager(shell=shell, parent=shell)
+    assert quick.leaves("value")
+    checker = PrefilterChecker(shell=shell, prefilter_manager=quick, parent=shell)
+    assert not quick.leaves("value")
+    quick.unregister_checker(checker)
+    assert quick.leaves("value")
+    transformer = PrefilterTransformer(shell=shell, prefilter_manager=quick, parent=shell)
+    assert not quick.leaves("value")
+    quick.unregister_transformer(transformer)
+    assert quick.leaves("value")
+
+    class Own(PrefilterHandler):
+        pass
+
+    Own(shell=shell, prefilter_manager=quick, parent=shell)
+    assert not quick.leaves("value")
+
+
+def test_the_lines_of_a_newer_ipython_are_not_left(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    # verifies: EXEC-01
+    class NewChecker(PrefilterChecker):
+        pass
+
+    monkeypatch.setattr(prefilter, "_default_checkers", [*prefilter._default_checkers, NewChecker])
+    assert not leaves(shell, "value")
+
+
+@pytest.mark.parametrize(("cell", "several"), [("x\n", False), ("x\n\n", True), ("x\ny\n", True), ("\n", False)], ids=repr)
+def test_lines_are_counted_as_by_ipython(cell: str, several: bool) -> None:
+    # verifies: EXEC-01
+    assert is_several_lines(cell) == several == (len(cell.splitlines()) > 1)
