@@ -204,8 +204,9 @@ export class OutputCollector {
 
 /** The start of a text that has at most `bytes` bytes in UTF-8, cut between characters. */
 function cutToBytes(text: string, bytes: number): string {
+  if (bytes <= 0) return "";
   const buffer = Buffer.from(text);
-  let end = Math.max(bytes, 0);
+  let end = bytes;
   while (end > 0 && ((buffer[end] ?? 0) & 0xc0) === 0x80) end -= 1;
   return buffer.toString("utf8", 0, end);
 }

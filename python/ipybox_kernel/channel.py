@@ -14,9 +14,6 @@ from . import frames
 #: A cell may put something else in its place.
 _getpid = os.getpid
 
-_select = select.select
-_NONE: tuple[()] = ()
-
 #: The execution that the running code belongs to; threads and tasks keep the one that started them.
 current_execution: contextvars.ContextVar[int] = contextvars.ContextVar("ipybox_execution", default=0)
 
@@ -41,6 +38,9 @@ class Channel:
         self.sock = sock
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         self._slots = slots
+        self._empty_slots = select.poll()
+        for slot in slots:
+            self._empty_slots.register(slot, select.POLLOUT)
         self._pid = _getpid()
         self._main = threading.get_ident()
         # Reentrant: a signal handler or a finalizer of the user's may show something at any point.
@@ -63,7 +63,7 @@ class Channel:
         execution, late = self._attribution()
         limit = frames.MAX_PAYLOAD
         if len(data) <= limit:
-            self._send(frames.frame(kind, data, execution, flags | late))
+            self._send(frames.pack_header(len(data), kind, flags | late, 0, execution, 0) + data)
             return
         view = memoryview(data)
         start = 0
@@ -159,8 +159,11 @@ class Channel:
         return execution, 0 if execution == self.running else frames.LATE
 
     def _send(self, data: bytes) -> None:
-        # Not `select.poll`: that must not be used by two threads at once.
-        if len(_select(_NONE, self._slots, _NONE, 0)[1]) < len(self._slots):
+        try:
+            empty = len(self._empty_slots.poll(0)) == len(self._slots)
+        except RuntimeError:  # another thread asks at the same time
+            empty = False
+        if not empty:
             for slot in self._slots:
                 self._wait_until_empty(slot)
         if self._held:

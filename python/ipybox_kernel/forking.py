@@ -12,6 +12,7 @@ import socket
 import struct
 import traceback
 
+from .landlock import make_ruleset
 from .orphan import fork_orphan
 from .privileges import leave_siblings
 from .spawn import Descriptors, place_ends, place_socket
@@ -84,7 +85,7 @@ def _become_fork(kernel_id: str, control_fd: int, stdout: int, stderr: int) -> D
         control.sendmsg([b"\0"], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, credentials)])
         _await(control)
         _, (sock_fd,) = receive(control, 1)
-        leave_siblings()
+        leave_siblings(make_ruleset())
         os.environ["IPYBOX_KERNEL_ID"] = kernel_id
         return place_socket(sock_fd), *place_ends(control.detach(), stdout, stderr)
     except BaseException:

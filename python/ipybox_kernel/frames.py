@@ -19,6 +19,7 @@ MAX_PAYLOAD = MAX_FRAME - HEADER.size
 #: The longest message about a call of a host function.
 MAX_CALL = 256 * 1024 * 1024
 
+pack_header = HEADER.pack
 _LENGTH = struct.Struct("<I")
 _encode = json.JSONEncoder(separators=(",", ":"), default=str, allow_nan=False).encode
 _decode = json.JSONDecoder().raw_decode
@@ -46,7 +47,7 @@ CONTINUED = 32  # continues the MESSAGE frame of this execution before
 
 
 def frame(kind: int, payload: bytes, execution: int = 0, flags: int = 0) -> bytes:
-    return HEADER.pack(len(payload), kind, flags, 0, execution, 0) + payload
+    return pack_header(len(payload), kind, flags, 0, execution, 0) + payload
 
 
 def encode_message(message: dict, buffers: list[tuple[list, bytes]]) -> bytes:

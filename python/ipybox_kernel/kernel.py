@@ -8,7 +8,7 @@ import subprocess
 import sys
 import traceback
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Any
 
@@ -78,13 +78,17 @@ class Kernel:
         inherit_execution()
         _start_programs_as_python_does()
 
-    def warm_further(self) -> None:
-        """What the first cells of many users need, but not the first kernel of a container."""
-        self._shell.rehearse("import asyncio", "%who", "1 / 0", "str?")
+    def warm_further(self) -> Iterator[None]:
+        """What the first cells of many users need, but not the first kernel of a container; in steps."""
+        for cell in ("import asyncio", "%who", "1 / 0", "str?"):
+            self._shell.rehearse(cell)
+            yield
         self._shell.magics_manager.registry["ScriptMagics"]  # it is made when it is asked for
 
     def touch(self) -> None:
         """Done in a process that waits to be this kernel: what its first cell writes to is its own afterwards."""
+        self._inbox.bind()
+        self._host.bind()
         self._shell.touch()
 
     def run(self, sock: socket.socket, control: socket.socket, slots: list[int]) -> None:

@@ -5,6 +5,7 @@ import errno
 import os
 import struct
 from contextlib import suppress
+from dataclasses import dataclass
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -22,7 +23,32 @@ _ABI_WITH_REFER = 2
 _ABI_WITH_SCOPES = 6
 
 
-def enter_domain() -> bool:
+@dataclass(frozen=True)
+class Ruleset:
+    """What a domain is made of; each process that enters one by it has a domain of its own."""
+
+    descriptor: int
+    has_scopes: bool
+
+
+def make_ruleset() -> Ruleset | None:
+    """The rules for a kernel: none where Linux has no such domains. Takes three quarters of the time that entering one does."""
+    abi = _libc.syscall(_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
+    if abi < _ABI_WITH_REFER:
+        return None
+    scopes = _SCOPE_ABSTRACT_UNIX_SOCKET | _SCOPE_SIGNAL if abi >= _ABI_WITH_SCOPES else 0
+    # What a rule handles is denied where no rule allows it: without REFER, no file could be moved to another directory.
+    attributes = struct.pack("<QQQ", _WRITE_FILE | _REFER, 0, scopes)
+    descriptor = _check(_libc.syscall(_CREATE_RULESET, attributes, len(attributes), 0), "landlock_create_ruleset")
+    try:
+        _allow_files(descriptor)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return Ruleset(descriptor, scopes != 0)
+
+
+def enter_domain(ruleset: Ruleset | None) -> bool:
     """Puts the process, and all that it starts, in a domain of its own. Tells whether its siblings are out of reach.
 
     Processes outside can't be signalled or traced from inside, nor their abstract sockets be reached. And nothing
@@ -32,22 +58,16 @@ def enter_domain() -> bool:
     False where Linux has no scopes, and for a fork of a fork of … that would be the 17th layer. The rule for files
     is in effect all the same, if Linux has that, for a fork by the domain that it was made in.
     """
-    abi = _libc.syscall(_CREATE_RULESET, None, 0, _CREATE_RULESET_VERSION)
-    if abi < _ABI_WITH_REFER:
+    if ruleset is None:
         return False
-    scopes = _SCOPE_ABSTRACT_UNIX_SOCKET | _SCOPE_SIGNAL if abi >= _ABI_WITH_SCOPES else 0
-    # What a rule handles is denied where no rule allows it: without REFER, no file could be moved to another directory.
-    attributes = struct.pack("<QQQ", _WRITE_FILE | _REFER, 0, scopes)
-    ruleset = _check(_libc.syscall(_CREATE_RULESET, attributes, len(attributes), 0), "landlock_create_ruleset")
     try:
-        _allow_files(ruleset)
-        entered = _libc.syscall(_RESTRICT_SELF, ruleset, 0)
+        entered = _libc.syscall(_RESTRICT_SELF, ruleset.descriptor, 0)
         if entered < 0 and ctypes.get_errno() == errno.E2BIG:
             return False
         _check(entered, "landlock_restrict_self")
     finally:
-        os.close(ruleset)
-    return scopes != 0
+        os.close(ruleset.descriptor)
+    return ruleset.has_scopes
 
 
 def _allow_files(ruleset: int) -> None:

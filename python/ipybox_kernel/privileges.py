@@ -23,7 +23,7 @@ _STEPPED_BACK_NICE = 10
 
 
 def prepare() -> None:
-    """Looks up, before the fork, what `drop_privileges` needs."""
+    """Looks up, before the fork, what `prepare_to_drop` needs."""
     _bounding_set()
 
 
@@ -32,8 +32,16 @@ def become_subreaper() -> None:
     _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl(PR_SET_CHILD_SUBREAPER)")
 
 
-def drop_privileges(uid: int, gid: int, groups: list[int]) -> None:
-    """Afterwards the process has another user, no capability in any set, and can't get one.
+def prepare_to_drop() -> landlock.Ruleset | None:
+    """The part of `drop_privileges` that depends on no user, which a process can do while it waits to be asked for."""
+    for capability in _bounding_set():
+        _check(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl(PR_CAPBSET_DROP)")
+    return landlock.make_ruleset()
+
+
+def drop_privileges(uid: int, gid: int, groups: list[int], ruleset: landlock.Ruleset | None) -> None:
+    """Afterwards the process has another user, no capability in any set, and can't get one. ``ruleset`` is what
+    `prepare_to_drop` has given.
 
     The order matters: ``oom_score_adj`` belongs to root once the user has changed, a priority takes the
     capability SYS_NICE, and dropping from the bounding set SETPCAP.
@@ -42,8 +50,6 @@ def drop_privileges(uid: int, gid: int, groups: list[int]) -> None:
     os.write(score, b"1000")
     os.close(score)
     go_before_children()
-    for capability in _bounding_set():
-        _check(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), "prctl(PR_CAPBSET_DROP)")
     os.setgroups(groups)
     os.setresgid(gid, gid, gid)
     os.setresuid(uid, uid, uid)
@@ -52,7 +58,7 @@ def drop_privileges(uid: int, gid: int, groups: list[int]) -> None:
     header = struct.pack("<Ii", _LINUX_CAPABILITY_VERSION_3, 0)
     _check(_libc.syscall(_SYS_CAPSET, header, bytes(24)), "capset")
     _check(_libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl(PR_SET_NO_NEW_PRIVS)")
-    leave_siblings()
+    leave_siblings(ruleset)
 
 
 @functools.cache
@@ -92,12 +98,12 @@ def step_back() -> None:
         os.setpriority(os.PRIO_PROCESS, 0, _STEPPED_BACK_NICE)
 
 
-def leave_siblings() -> None:
+def leave_siblings(ruleset: landlock.Ruleset | None) -> None:
     """Keeps the kernels of a container apart, although they have the same user.
 
     Where that can't be done, none may be traced: then /proc/self stays closed to the kernel itself, too.
     """
-    _check(_libc.prctl(_PR_SET_DUMPABLE, 1 if landlock.enter_domain() else 0, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
+    _check(_libc.prctl(_PR_SET_DUMPABLE, 1 if landlock.enter_domain(ruleset) else 0, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")
 
 
 def _check(result: int, call: str) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from .ends import Ends, has_ended
 from .forking import receive
-from .privileges import go_before_children, go_behind
+from .privileges import go_before_children, go_behind, prepare_to_drop
 from .spawn import KernelSpec, become_kernel, leave_zygote, place_socket
 
 if TYPE_CHECKING:
@@ -146,8 +146,9 @@ def _wait(kernel: "Kernel", ends: Ends, ahead: bool) -> NoReturn:
         if ahead:
             go_behind()
             kernel.touch()
+        ruleset = prepare_to_drop()
         spec, sock = _receive_order(control)
-        become_kernel(spec)
+        become_kernel(spec, ruleset)
         kernel.run(sock, control, slots)
         status = 0
     except BaseException:

@@ -8,6 +8,7 @@ import socket
 import sys
 from dataclasses import dataclass
 
+from .landlock import Ruleset
 from .privileges import drop_privileges
 
 #: High, so that a cell that closes "all" low descriptors does not hit them.
@@ -33,18 +34,26 @@ class KernelSpec:
 Descriptors = tuple[socket.socket, socket.socket, list[int]]
 
 
-def become_kernel(spec: KernelSpec) -> None:
+def become_kernel(spec: KernelSpec, ruleset: Ruleset | None) -> None:
     """Turns a child of the zygote into a kernel's process."""
-    drop_privileges(spec.uid, spec.gid, spec.groups)
+    drop_privileges(spec.uid, spec.gid, spec.groups, ruleset)
     # Files are shared by the container's kernels and with the image's user, by group.
     os.umask(0o002)
-    os.environ.clear()
-    os.environ.update(spec.env)
+    _take_environment(spec.env)
     os.chdir(spec.cwd)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     _enter_virtual_env(spec.virtual_env)
     if (numpy := sys.modules.get("numpy")) is not None:
         numpy.random.seed()  # preloaded: all kernels would draw the same numbers
+
+
+def _take_environment(env: dict[str, str]) -> None:
+    """Changes what differs: most is the zygote's own, and each change takes as long as looking at ten."""
+    for name in os.environ.keys() - env.keys():
+        del os.environ[name]
+    for name, value in env.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
 
 
 def leave_zygote(control: int, stdout: int, stderr: int) -> tuple[socket.socket, list[int]]:

@@ -46,14 +46,22 @@ class OutStream(io.TextIOBase):
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         if text:
-            self.send(text.encode("utf-8", "surrogatepass"), 0)
+            data = text.encode("utf-8", "surrogatepass")
+            if self._channel.owned:
+                self._channel.stream(self._kind, data)
+            else:
+                self._write_as_child(data)
         return len(text)
 
     def send(self, data: bytes, flags: int) -> None:
         if self._channel.owned:
             self._channel.stream(self._kind, data, flags)
-            return
-        while data:  # a process that a cell has forked
+        else:
+            self._write_as_child(data)
+
+    def _write_as_child(self, data: bytes) -> None:
+        """In a process that a cell has forked."""
+        while data:
             data = data[os.write(self._fileno, data) :]
 
 

@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 import traceback
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from . import frames, immortal
@@ -38,6 +39,7 @@ _INLINE_BACKEND = "module://matplotlib_inline.backend_inline"
 _REQUEST_TIMEOUT_S = 5
 _IDLE_S = 0.25
 _SPARE_DELAY_S = 0.005
+_DONE = object()
 
 
 def main(plain: bool) -> None:
@@ -86,7 +88,9 @@ class Zygote:
         self._poll = select.epoll()
         self._children: dict[int, Child] = {}  # by each of its descriptors
         self._file_workers: dict[int, FileWorker] = {}  # likewise
-        self._is_warm = False
+        #: What is left to be done in advance, a little at a time; None when nothing is.
+        self._preparation: Iterator[None] | None = self._prepare_further()
+        self._is_preparing = False
         #: The one process that waits to be the next kernel.
         self._spares = Spares(kernel, self._poll)
         self._wakeup_in, self._wakeup_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -114,19 +118,28 @@ class Zygote:
     @property
     def _patience_s(self) -> float | None:
         """After how long without an event there is time for more than what is asked for."""
-        if not self._is_warm:
-            return _IDLE_S
+        if self._preparation is not None:
+            return 0 if self._is_preparing else _IDLE_S
         return _SPARE_DELAY_S if self._spares.lacks else None
 
     def _use_leisure(self) -> None:
         """No kernel must wait for this; the next ones have it."""
-        if not self._is_warm:
-            self._is_warm = True
-            self._kernel.warm_further()
-            gc.collect()
-            immortal.keep()
+        if self._preparation is None:
+            self._spares.prepare()
+            return
+        self._is_preparing = True
+        if next(self._preparation, _DONE) is _DONE:
+            self._preparation = None
             self._spares.drop()  # it is not as warm
-        self._spares.prepare()
+            self._spares.prepare()
+
+    def _prepare_further(self) -> Iterator[None]:
+        """What no kernel has to wait for, in steps: between them one may be asked for."""
+        yield from self._kernel.warm_further()
+        gc.collect()
+        immortal.keep()
+        yield
+        yield from immortal.keep_contents()
 
     def _handle(self, descriptor: int, events: int) -> None:
         if descriptor == self._listener.fileno():

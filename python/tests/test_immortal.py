@@ -14,6 +14,7 @@ from ipybox_kernel import immortal
 
 class Thing:
     other: "Thing | None" = None
+    content: tuple = ()
 
 
 def _in_a_fork(function: Callable[[], None]) -> None:
@@ -41,6 +42,24 @@ def test_what_is_kept_is_not_counted_and_stays() -> None:
         del many, thing
         gc.collect()
         assert reference() is not None
+
+    _in_a_fork(check)
+
+
+def test_what_they_hold_is_kept_in_steps() -> None:
+    # verifies: KERN-02
+    def check() -> None:
+        things = [Thing() for _ in range(5_000)]
+        for number, thing in enumerate(things):
+            thing.content = (f"text {number}", 10**20 + number, float(number), bytes(8))
+        immortal.keep()
+        contents = [part for thing in things for part in thing.content]
+        counted = [sys.getrefcount(part) for part in contents]
+        assert max(counted) < 10
+        assert sum(1 for _ in immortal.keep_contents()) > 5
+        assert {sys.getrefcount(part) for part in contents} == {sys.getrefcount(None)}
+        later = f"later {len(contents)}"
+        assert sys.getrefcount(later) < 10
 
     _in_a_fork(check)
 

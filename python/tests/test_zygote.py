@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import pytest
 
-from ipybox_kernel import frames, spare
+from ipybox_kernel import frames, immortal, spare
 from ipybox_kernel.child import Child
 from ipybox_kernel.ends import Ends
 from ipybox_kernel.spawn import KernelSpec
@@ -97,13 +97,18 @@ class _Waiting:
     def touch(self) -> None:
         pass
 
+    def warm_further(self) -> Iterator[None]:
+        yield
+        yield
+
     def run(self, *_: Any) -> None:
         os._exit(7)
 
 
 @pytest.fixture
 def zygote(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Zygote]:
-    monkeypatch.setattr(spare, "become_kernel", lambda _: None)
+    monkeypatch.setattr(spare, "become_kernel", lambda *_: None)
+    monkeypatch.setattr(spare, "prepare_to_drop", lambda: None)
     zygote = Zygote(listener, cast(Any, _Waiting()), cast(Any, None), cast(Any, None))
     yield zygote
     zygote._spares.drop()
@@ -148,7 +153,7 @@ def test_a_kernel_is_forked_when_none_waits_or_the_one_that_did_has_ended(zygote
 
 def test_no_other_waits_where_one_was_ended(zygote: Zygote) -> None:
     # verifies: KERN-05
-    zygote._is_warm = True
+    zygote._preparation = None
     zygote._spares.prepare()
     waiting = zygote._spares._waiting
     assert waiting is not None
@@ -157,6 +162,30 @@ def test_no_other_waits_where_one_was_ended(zygote: Zygote) -> None:
     zygote._handle(descriptor, events)
     assert zygote._spares.pid is None
     assert zygote._patience_s is None
+
+
+def test_what_takes_long_is_done_in_steps_as_long_as_nobody_asks_for_anything(
+    zygote: Zygote, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # verifies: KERN-01
+    done: list[str] = []
+
+    def keep_contents() -> Iterator[None]:
+        done.append("contents")
+        yield from [None] * 3
+
+    monkeypatch.setattr(immortal, "keep", lambda: done.append("keep"))
+    monkeypatch.setattr(immortal, "keep_contents", keep_contents)
+    zygote._spares.prepare()
+    early = zygote._spares.pid
+    patience = [zygote._patience_s]
+    while zygote._preparation is not None:
+        assert zygote._spares.pid == early
+        zygote._use_leisure()
+        patience.append(zygote._patience_s)
+    assert patience == [0.25, *[0] * 6, None]
+    assert done == ["keep", "contents"]
+    assert zygote._spares.pid not in (early, None)
 
 
 @pytest.mark.parametrize("free", range(6))

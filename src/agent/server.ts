@@ -66,7 +66,8 @@ export function createAgentServer(tokenHash: Buffer, zygote: Zygote): Server {
     try {
       const config = parseAgentConfig(await readBody(request));
       await network.hold(config.network);
-      const spec = (): KernelSpec => kernelSpec(config, process.env, network.variables(config.proxies));
+      const own = { ...process.env }; // Node asks the system for each of its own
+      const spec = (): KernelSpec => kernelSpec(config, own, network.variables(config.proxies));
       kernels = new Kernels(zygote, spec);
       files = new FileWorkers(zygote, spec);
       if (config.detached) lease.waive();

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from ..privileges import drop_privileges
+from ..privileges import drop_privileges, prepare_to_drop
 from ..spawn import KernelSpec
 from . import content, operations, tree, watch
 from .channel import BEAT, REPLY, Disconnected, FileChannel
@@ -70,7 +70,7 @@ def run_file_worker(spec: KernelSpec, sock: socket.socket) -> None:
         os.dup2(null, standard)
     os.dup2(descriptor, 3, inheritable=False)
     os.closerange(4, 1 << 20)
-    drop_privileges(spec.uid, spec.gid, spec.groups)
+    drop_privileges(spec.uid, spec.gid, spec.groups, prepare_to_drop())
     os.umask(0o002)
     os.environ.clear()
     os.chdir(spec.cwd)

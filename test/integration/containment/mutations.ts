@@ -165,7 +165,7 @@ const LINES: readonly NamedMutation[] = [
   line(LANDLOCK, 'not in ("proc", "sys")', 'not in ("sys",)', "oom-lower"),
   line(
     PRIVILEGES,
-    "1 if landlock.enter_domain() else 0",
+    "1 if landlock.enter_domain(ruleset) else 0",
     "1",
     "sibling-signals",
     "sibling-memory",
