@@ -139,7 +139,10 @@ class Zygote:
         gc.collect()
         immortal.keep()
         yield
-        yield from immortal.keep_contents()
+        contents = immortal.keep_contents()
+        # Where there is a process already, the zygote would copy most of the pages that it shares with it.
+        while not (self._children or self._file_workers) and next(contents, _DONE) is not _DONE:
+            yield
 
     def _handle(self, descriptor: int, events: int) -> None:
         if descriptor == self._listener.fileno():

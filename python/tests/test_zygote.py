@@ -164,18 +164,22 @@ def test_no_other_waits_where_one_was_ended(zygote: Zygote) -> None:
     assert zygote._patience_s is None
 
 
+@pytest.mark.parametrize("is_used", [False, True])
 def test_what_takes_long_is_done_in_steps_as_long_as_nobody_asks_for_anything(
-    zygote: Zygote, monkeypatch: pytest.MonkeyPatch
+    zygote: Zygote, monkeypatch: pytest.MonkeyPatch, is_used: bool
 ) -> None:
-    # verifies: KERN-01
+    # verifies: KERN-01, KERN-02
     done: list[str] = []
 
     def keep_contents() -> Iterator[None]:
-        done.append("contents")
-        yield from [None] * 3
+        for step in range(3):
+            done.append(f"contents {step}")
+            yield
 
     monkeypatch.setattr(immortal, "keep", lambda: done.append("keep"))
     monkeypatch.setattr(immortal, "keep_contents", keep_contents)
+    if is_used:
+        _start(zygote)
     zygote._spares.prepare()
     early = zygote._spares.pid
     patience = [zygote._patience_s]
@@ -183,8 +187,9 @@ def test_what_takes_long_is_done_in_steps_as_long_as_nobody_asks_for_anything(
         assert zygote._spares.pid == early
         zygote._use_leisure()
         patience.append(zygote._patience_s)
-    assert patience == [0.25, *[0] * 6, None]
-    assert done == ["keep", "contents"]
+    steps = 0 if is_used else 3  # what it shares with a kernel, it would copy
+    assert patience == [0.25, *[0] * (3 + steps), None]
+    assert done == ["keep", *(f"contents {step}" for step in range(steps))]
     assert zygote._spares.pid not in (early, None)
 
 
