@@ -23,6 +23,9 @@ _POLL_S = 0.05
 #: So much is read at once before room is made for all of a message.
 _READ_BYTES = 64 * 1024
 
+#: A cell may put something else in its place.
+_get_ident = threading.get_ident
+
 #: Messages that answer something, by a number.
 _REPLIES = ("input_reply", "host_call_reply")
 
@@ -102,7 +105,7 @@ class _Leading:
         return self._lock.locked()
 
     def __enter__(self) -> bool:
-        thread = threading.get_ident()
+        thread = _get_ident()
         if self._leader == thread:
             raise RuntimeError("a finalizer or signal handler can't wait for a reply while its thread does")
         if not self._lock.acquire(blocking=False):
@@ -111,7 +114,7 @@ class _Leading:
         return True
 
     def __exit__(self, *_: object) -> None:
-        if self._leader == threading.get_ident():
+        if self._leader == _get_ident():
             self._leader = 0
             self._lock.release()
             self._pass_on()
@@ -148,7 +151,7 @@ class Inbox:
                     self._main_waits = False
                     while not self.has_request:
                         self._read()
-            if not leads:
+            if not leads and not self.has_request:  # what came before the flag was set has woken nobody
                 self._main_box.get()
         self._main_waits = False
         return self._requests.popleft() if self._requests else None

@@ -29,6 +29,8 @@ class Ruleset:
 
     descriptor: int
     has_scopes: bool
+    #: The root directory as it was when the rules were made for what lies in it.
+    root: tuple[int, int]
 
 
 def make_ruleset() -> Ruleset | None:
@@ -39,13 +41,14 @@ def make_ruleset() -> Ruleset | None:
     scopes = _SCOPE_ABSTRACT_UNIX_SOCKET | _SCOPE_SIGNAL if abi >= _ABI_WITH_SCOPES else 0
     # What a rule handles is denied where no rule allows it: without REFER, no file could be moved to another directory.
     attributes = struct.pack("<QQQ", _WRITE_FILE | _REFER, 0, scopes)
+    root = _root()
     descriptor = _check(_libc.syscall(_CREATE_RULESET, attributes, len(attributes), 0), "landlock_create_ruleset")
     try:
         _allow_files(descriptor)
     except BaseException:
         os.close(descriptor)
         raise
-    return Ruleset(descriptor, scopes != 0)
+    return Ruleset(descriptor, scopes != 0, root)
 
 
 def enter_domain(ruleset: Ruleset | None) -> bool:
@@ -58,6 +61,9 @@ def enter_domain(ruleset: Ruleset | None) -> bool:
     False where Linux has no scopes, and for a fork of a fork of … that would be the 17th layer. The rule for files
     is in effect all the same, if Linux has that, for a fork by the domain that it was made in.
     """
+    if ruleset is not None and ruleset.root != _root():  # somebody has put something there since
+        os.close(ruleset.descriptor)
+        ruleset = make_ruleset()
     if ruleset is None:
         return False
     try:
@@ -68,6 +74,11 @@ def enter_domain(ruleset: Ruleset | None) -> bool:
     finally:
         os.close(ruleset.descriptor)
     return ruleset.has_scopes
+
+
+def _root() -> tuple[int, int]:
+    status = os.stat("/")
+    return status.st_ino, status.st_mtime_ns
 
 
 def _allow_files(ruleset: int) -> None:

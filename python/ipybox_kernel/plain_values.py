@@ -19,10 +19,12 @@ def has_only_text(value: Any, formatter: DisplayFormatter) -> bool:
     if kind not in _PLAIN_TYPES or "text/plain" not in formatters:
         return False
     for mime, one in formatters.items():
+        if mime == "text/plain":
+            continue
         tables = one._trait_values
         if not (tables.get("type_printers") or tables.get("deferred_printers") or tables.get("singleton_printers")):
             continue  # as most have it
-        if mime != "text/plain" and _knows(one, value, kind):
+        if _knows(one, value, kind):
             return False
     return not _knows(formatter.ipython_display_formatter, value, kind) and not _knows(
         formatter.mimebundle_formatter, value, kind

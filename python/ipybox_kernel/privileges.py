@@ -43,8 +43,8 @@ def drop_privileges(uid: int, gid: int, groups: list[int], ruleset: landlock.Rul
     """Afterwards the process has another user, no capability in any set, and can't get one. ``ruleset`` is what
     `prepare_to_drop` has given.
 
-    The order matters: ``oom_score_adj`` belongs to root once the user has changed, a priority takes the
-    capability SYS_NICE, and dropping from the bounding set SETPCAP.
+    The order matters: ``oom_score_adj`` belongs to root once the user has changed, and a priority takes the
+    capability SYS_NICE.
     """
     score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
     os.write(score, b"1000")

@@ -46,6 +46,9 @@ IPYTHON_DIR = "/run/ipybox/ipython"
 #: What programs that a cell starts take into account; no pager, as nobody could turn its pages.
 _ENVIRONMENT = {"TERM": "xterm-color", "PAGER": "cat", "GIT_PAGER": "cat"}
 
+#: What somebody may replace to see each line.
+_HOOKS_OF_LINES = frozenset({"prefilter_lines", "prefilter_line", "prefilter_line_info", "find_handler"})
+
 _KEEPS_NOTHING = contextlib.nullcontext()
 
 #: Frontends that need no event loop beside the kernel's own.
@@ -63,7 +66,6 @@ class ZMQInteractiveShell(InteractiveShell):
     #: ipykernel's kernel object; there is none. Libraries look whether it is there.
     kernel = AnyTrait()
     #: Traits of IPython's that nobody observes or configures, and each cell reads or sets: a trait takes ten times as long.
-    execution_count = 1
     last_execution_succeeded = True
     last_execution_result: ExecutionResult | None = None
     builtin_trap: BuiltinTrap = None  # type: ignore[assignment]
@@ -161,6 +163,9 @@ class ZMQInteractiveShell(InteractiveShell):
         if (
             self.input_transformers_post
             or type(transformers) is not QuickTransformerManager
+            or type(self.prefilter_manager) is not QuickPrefilterManager
+            or "transform_cell" in vars(transformers)
+            or not _HOOKS_OF_LINES.isdisjoint(vars(self.prefilter_manager))
             or (cell := transformers.plain(raw_cell)) is None
             or not (is_several_lines(cell) or self.prefilter_manager.leaves(cell))
         ):

@@ -89,8 +89,9 @@ class Zygote:
         self._children: dict[int, Child] = {}  # by each of its descriptors
         self._file_workers: dict[int, FileWorker] = {}  # likewise
         #: What is left to be done in advance, a little at a time; None when nothing is.
-        self._preparation: Iterator[None] | None = self._prepare_further()
+        self._preparation: Iterator[None] | None = None
         self._is_preparing = False
+        self._has_watch = False
         #: The one process that waits to be the next kernel.
         self._spares = Spares(kernel, self._poll)
         self._wakeup_in, self._wakeup_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -103,6 +104,7 @@ class Zygote:
         self._poll.register(self._listener.fileno(), select.EPOLLIN)
         self._poll.register(self._wakeup_in, select.EPOLLIN)
         self._spares.prepare()
+        self._preparation = self._prepare_further()
         while True:
             events = self._poll.poll(self._patience_s)
             for descriptor, happened in events:
@@ -141,7 +143,7 @@ class Zygote:
         yield
         contents = immortal.keep_contents()
         # Where there is a process already, the zygote would copy most of the pages that it shares with it.
-        while not (self._children or self._file_workers) and next(contents, _DONE) is not _DONE:
+        while not (self._children or self._file_workers or self._has_watch) and next(contents, _DONE) is not _DONE:
             yield
 
     def _handle(self, descriptor: int, events: int) -> None:
@@ -215,6 +217,7 @@ class Zygote:
         self._keep(child)
 
     def _fork_watch(self, sock: socket.socket) -> None:
+        self._has_watch = True
         with sock:
             if os.fork() == 0:
                 signal.set_wakeup_fd(-1)

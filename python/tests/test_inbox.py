@@ -216,3 +216,27 @@ def test_a_wait_within_a_read_of_the_same_thread_is_refused(inbox: Inbox, wire: 
     reply(wire, 1)
     assert isinstance(thread.outcome(), dict)
     assert len(refused) == 1
+
+
+def test_a_request_that_came_before_the_main_thread_said_that_it_waits(
+    inbox: Inbox, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # verifies: HOST-03, KERN-10
+    with inbox._leading as leads:
+        assert leads
+        looked = iter([False])
+
+        def has_request(self: Inbox) -> bool:
+            """The first look is over when another thread, which reads, hands the request over."""
+            first = next(looked, None)
+            if first is not None:
+                self._requests.append((8, {"type": "execute_request"}))
+                return first
+            return bool(self._requests)
+
+        monkeypatch.setattr(Inbox, "has_request", property(has_request))
+        got: list[object] = []
+        main = threading.Thread(target=lambda: got.append(inbox.next_request()), daemon=True)
+        main.start()
+        main.join(DEADLINE_S)
+        assert got == [(8, {"type": "execute_request"})]

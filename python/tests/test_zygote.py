@@ -153,7 +153,6 @@ def test_a_kernel_is_forked_when_none_waits_or_the_one_that_did_has_ended(zygote
 
 def test_no_other_waits_where_one_was_ended(zygote: Zygote) -> None:
     # verifies: KERN-05
-    zygote._preparation = None
     zygote._spares.prepare()
     waiting = zygote._spares._waiting
     assert waiting is not None
@@ -182,6 +181,7 @@ def test_what_takes_long_is_done_in_steps_as_long_as_nobody_asks_for_anything(
         _start(zygote)
     zygote._spares.prepare()
     early = zygote._spares.pid
+    zygote._preparation = zygote._prepare_further()
     patience = [zygote._patience_s]
     while zygote._preparation is not None:
         assert zygote._spares.pid == early
