@@ -181,7 +181,7 @@ def test_what_takes_long_is_done_in_steps_as_long_as_nobody_asks_for_anything(
         _start(zygote)
     zygote._spares.prepare()
     early = zygote._spares.pid
-    zygote._preparation = zygote._prepare_further()
+    cast(Any, zygote)._preparation = zygote._prepare_further()
     patience = [zygote._patience_s]
     while zygote._preparation is not None:
         assert zygote._spares.pid == early
