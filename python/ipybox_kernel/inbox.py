@@ -163,13 +163,20 @@ class Inbox:
     @contextlib.contextmanager
     def stopping(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
         """While the main thread runs its loop between cells: a request stops that."""
-        self._stop_main_loop = lambda: loop.call_soon_threadsafe(loop.stop)
+        is_over = False
+
+        def stop() -> None:
+            if not is_over:  # something else may have stopped it before
+                loop.stop()
+
+        self._stop_main_loop = lambda: loop.call_soon_threadsafe(stop)
         self._attend(loop)
         if self.has_request:
-            loop.call_soon(loop.stop)
+            loop.call_soon(stop)
         try:
             yield
         finally:
+            is_over = True
             self._stop_main_loop = None
             self._leave(loop)
 

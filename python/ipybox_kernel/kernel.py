@@ -1,16 +1,17 @@
 """The kernel: takes requests from its socket, one at a time, and runs them in IPython's shell."""
 
 import asyncio
+import contextlib
 import os
-import signal
 import socket
 import subprocess
 import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
-from types import FrameType
 from typing import Any
+
+from IPython.core.interactiveshell import ExecutionResult
 
 from . import frames, introspection, sources, variables
 from .channel import Channel, current_execution
@@ -20,6 +21,7 @@ from .forking import describe_failure, drop_orders, fork_kernel
 from .guard import ProcessGuard
 from .host import Host
 from .inbox import Inbox
+from .interrupts import Interrupts
 from .privileges import step_back
 from .shell import ZMQInteractiveShell
 from .stdin import Stdin
@@ -37,12 +39,11 @@ class Kernel:
         self._inbox = Inbox(self._channel)
         self._host = Host(self._channel, self._inbox)
         self._stdin = Stdin(self._channel, self._inbox)
+        self._interrupts = Interrupts(self._channel, self._inbox, outermost=Kernel.run.__code__)
         self._guard = ProcessGuard(shell, lambda: self._host.requires_shell_escape)
         self._loop: asyncio.AbstractEventLoop | None = None
         #: Loops of kernels that this one was forked from: closing one would reach into its owner's.
         self._foreign_loops: list[asyncio.AbstractEventLoop] = []
-        #: A SIGINT has come while no code of users' ran.
-        self._came_early = False
         self._handlers: dict[str, Callable[[int, dict], None]] = {
             "execute_request": self._execute,
             "fork_request": self._fork,
@@ -98,7 +99,7 @@ class Kernel:
         sys.stderr = sys.__stderr__ = OutStream(self._channel, frames.STDERR, 2)  # type: ignore[misc, assignment]
         self._shell.connect(self._channel)
         sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]
-        signal.signal(signal.SIGINT, self._on_interrupt)
+        self._interrupts.install()
         step_back()
         self._say_ready()
         while True:
@@ -119,27 +120,6 @@ class Kernel:
     def _say_ready(self) -> None:
         self._sock.send(frames.frame(frames.READY, b""))
 
-    def _on_interrupt(self, _: int, frame: FrameType | None) -> None:
-        """Raises in code of users' alone: the kernel's own would be left half done, or end."""
-        if not self._channel.owned:
-            return
-        if not self._channel.running or not _in_users_code(frame):
-            self._came_early = True
-            return
-        self._inbox.interrupt(self._channel.running)
-        if self._channel.interrupt():
-            raise KeyboardInterrupt
-
-    def _run_users_code(self, execution: int, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
-        """Calls what an interrupt may end, from the first step in here to the last."""
-        if signal.getsignal(signal.SIGINT) != self._on_interrupt:  # a handler of a cell's own ends with the cell, as in ipykernel
-            signal.signal(signal.SIGINT, self._on_interrupt)
-        if self._came_early:
-            # Was it meant for this execution, or came it too late for the one before? The agent knows.
-            self._came_early = False
-            self._sock.send(frames.frame(frames.BEGUN, b"", execution))
-        return function(*args, **options)
-
     # --- requests -----------------------------------------------------------------------------
 
     def _wait_for_request(self) -> None:
@@ -152,8 +132,10 @@ class Kernel:
             with self._inbox.stopping(loop):
                 try:
                     loop.run_forever()
-                except BaseException:  # SystemExit of a task: there is no cell that it could end
+                except (KeyboardInterrupt, SystemExit):  # of a task: there is no cell that it could end
                     pass
+                except Exception:  # a cell has broken it
+                    return
             waits = not self._inbox.has_request
 
     def _answer(self, execution: int, request: dict) -> None:
@@ -162,7 +144,7 @@ class Kernel:
         buffers: list[tuple[list, bytes]] = []
         try:
             self._channel.running = execution
-            content, buffers = self._run_users_code(execution, self._questions[request["type"]], request)
+            content, buffers = self._interrupts.call(execution, self._questions[request["type"]], request)
         except BaseException as error:  # a property or a __getattr__ of the user's may do anything
             name, text = type(error).__name__, exception_text(error)
             content = {"type": "error_reply", "status": "error", "ename": name, "evalue": text}
@@ -221,7 +203,7 @@ class Kernel:
         try:
             channel.running = execution
             store_history = request.get("storeHistory", True)
-            result = self._run_users_code(execution, shell.run_cell, request["code"], store_history=store_history)
+            result = self._interrupts.call(execution, shell.run_cell, request["code"], store_history=store_history)
             error = shell.error
             if error is None and not result.success:
                 error = self._unshown(result.error_before_exec or result.error_in_exec)
@@ -260,28 +242,20 @@ class Kernel:
         loop = self._loop
         task = loop.create_task(coroutine)
         try:
-            return loop.run_until_complete(task)
+            result = loop.run_until_complete(task)
+            self._interrupts.raise_due()
+            return result
         except KeyboardInterrupt:
-            if not task.done():
-                task.cancel()
-                try:
-                    loop.run_until_complete(task)
-                except asyncio.CancelledError:
-                    pass
-            raise
-
-
-_RUN = Kernel.run.__code__
-_RUN_USERS_CODE = Kernel._run_users_code.__code__
-
-
-def _in_users_code(frame: FrameType | None) -> bool:
-    """Whether it was called by `_run_users_code`; a stack that is not the kernel's, say a greenlet's, is theirs, too."""
-    while frame is not None and frame.f_code is not _RUN:
-        if frame.f_code is _RUN_USERS_CODE:
-            return True
-        frame = frame.f_back
-    return frame is None
+            if task.done():
+                raise
+        # Not within the handler of an exception: what the cell raises now would come as its consequence.
+        self._shell.is_interrupted = True
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            result = loop.run_until_complete(task)
+            if isinstance(result, ExecutionResult) and not result.success:
+                return result  # the cell has shown its error
+        raise KeyboardInterrupt
 
 
 def _forget_frames(error: BaseException) -> None:

@@ -1,5 +1,6 @@
 """IPython's shell, wired to the channel instead of a terminal."""
 
+import asyncio
 import contextlib
 import functools
 import os
@@ -22,16 +23,16 @@ from IPython.core.interactiveshell import ExecutionResult, InteractiveShell, Int
 from IPython.core.magic import MagicsManager
 from IPython.core.magics.script import ScriptMagics
 from IPython.core.payload import PayloadManager
-from IPython.utils.process import getoutput
 from IPython.utils.text import LSString, SList
 from traitlets import Any as AnyTrait
 from traitlets import Instance, Type, default, validate
 from traitlets.config import Config
 
 from . import immortal
+from .cell_events import CellEvents
 from .cell_loop import CellLoop, NamedRunner
 from .channel import Channel
-from .commands import run_command
+from .commands import read_command, run_command
 from .displays import KernelDisplayHook, KernelDisplayPublisher
 from .errors import describe_exception, exception_text, hide_own_frames
 from .guard import shell_escape
@@ -84,6 +85,8 @@ class ZMQInteractiveShell(InteractiveShell):
     approve_command: Callable[[str, str | None], str] = staticmethod(lambda command, _: command)
     #: The exception that ended the running cell, as an ``error`` message's content.
     error: dict | None = None
+    #: Whether the running cell's task was cancelled because of an interrupt.
+    is_interrupted = False
     #: What ``exit(…)`` was given.
     keepkernel_on_exit: Any = None
     #: Whether the cell's value could not be shown.
@@ -150,7 +153,7 @@ class ZMQInteractiveShell(InteractiveShell):
     # --- cells --------------------------------------------------------------------------------
 
     def run_cell(self, *args: Any, **kwargs: Any) -> Any:
-        self._result_failed = self.displayhook.showing = False
+        self._result_failed = self.displayhook.showing = self.is_interrupted = False
         with self._cell_loop.offered(self.loop_runner):
             result = super().run_cell(*args, **kwargs)
         if not self._result_failed and not self._ended_with_shown_error(result):
@@ -184,6 +187,7 @@ class ZMQInteractiveShell(InteractiveShell):
         raised = result.error_before_exec or result.error_in_exec
         if raised is None or self.error is None:
             return False
+        raised = self._as_shown(raised)
         return (type(raised).__name__, exception_text(raised)) == (self.error["ename"], self.error["evalue"])
 
     def _tee(self, channel: str) -> contextlib.nullcontext:  # type: ignore[override]
@@ -196,9 +200,15 @@ class ZMQInteractiveShell(InteractiveShell):
         self.channel.message({"type": "error", **self.error})
 
     def _get_exc_info(self, exc_tuple: Any = None) -> Any:
-        etype, evalue, _ = super()._get_exc_info(exc_tuple)
+        evalue = self._as_shown(super()._get_exc_info(exc_tuple)[1])
         hide_own_frames(evalue)
-        return etype, evalue, evalue.__traceback__
+        return type(evalue), evalue, evalue.__traceback__
+
+    def _as_shown(self, error: BaseException) -> BaseException:
+        """An interrupt of a cell that awaits comes to it as its task's cancellation."""
+        if self.is_interrupted and isinstance(error, asyncio.CancelledError):
+            return KeyboardInterrupt().with_traceback(error.__traceback__)
+        return error
 
     def _format_exception_for_storage(self, exception: BaseException, *_: Any, **__: Any) -> dict:
         """For IPython's history: what was shown. Rendering it again costs as much, and may raise."""
@@ -249,6 +259,10 @@ class ZMQInteractiveShell(InteractiveShell):
     def init_hooks(self) -> None:
         super().init_hooks()
         self.set_hook("show_in_pager", _show_in_pager, 99)
+
+    def init_events(self) -> None:
+        super().init_events()
+        self.events = CellEvents.instead_of(self.events)
 
     def init_displayhook(self) -> None:
         super().init_displayhook()
@@ -331,7 +345,7 @@ class ZMQInteractiveShell(InteractiveShell):
         command = self.approve_command(self.var_expand(cmd, depth=depth + 1), None)
         if command.rstrip().endswith("&"):
             raise OSError("Background processes not supported.")
-        output = getoutput(command)
+        output = read_command(command, self.channel)
         return SList(output.splitlines()) if split else LSString(output)
 
 

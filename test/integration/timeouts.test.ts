@@ -147,6 +147,74 @@ describe("interrupts", () => {
     }
   });
 
+  it("end a cell that awaits with one error, at the line that does", async () => {
+    verifies("TIME-02");
+    await using client = await sandbox.connect();
+    for (const code of ["import asyncio\nawait asyncio.sleep(60)", "async def f():\n    await asyncio.sleep(60)\nawait f()"]) {
+      const execution = client.submit(`print('on')\n${code}`);
+      for await (const _ of execution.stream({ onExit: "detach" })) break;
+      await execution.interrupt();
+      const error = await rejection(execution.result(), ExecutionError);
+      expect(error.errorName).toBe("KeyboardInterrupt");
+      expect(error.result.outputs.filter(({ kind }) => kind === "error")).toHaveLength(1);
+      expect(error.traceback).toContain("await asyncio.sleep(60)");
+      expect(error.traceback).not.toMatch(/CancelledError|base_events/);
+    }
+  });
+
+  it("let a cell that awaits clean up, and end it after that", async () => {
+    verifies("TIME-02");
+    await using client = await sandbox.connect();
+    const endings = ["    await asyncio.sleep(0)\n    print('clean')\n    raise", "    print('clean')"];
+    for (const ending of endings) {
+      const cell = `import asyncio\nprint('on')\ntry:\n    await asyncio.sleep(60)\nexcept asyncio.CancelledError:\n${ending}`;
+      const execution = client.submit(cell);
+      for await (const _ of execution.stream({ onExit: "detach" })) break;
+      await execution.interrupt();
+      const error = await rejection(execution.result(), ExecutionError);
+      expect(error.errorName).toBe("KeyboardInterrupt");
+      expect(error.result.text).toBe("on\nclean");
+      expect(error.result.outputs.filter(({ kind }) => kind === "error")).toHaveLength(1);
+    }
+  });
+
+  it("end a cell whose command is read, or that is in a callback of IPython's", async () => {
+    verifies("TIME-02");
+    await using client = await sandbox.connect();
+    const slow =
+      "import time\ndef slow(*_):\n    print('on')\n    time.sleep(60)\nget_ipython().events.register('pre_run_cell', slow)";
+    for (const [setUp, cell] of [
+      ["pass", "print('on')\nx = !sleep 60\nprint('not this')"],
+      [slow, "print('not this')"],
+    ] as const) {
+      await client.execute(setUp);
+      const execution = client.submit(cell);
+      for await (const _ of execution.stream({ onExit: "detach" })) break;
+      await execution.interrupt();
+      const error = await rejection(execution.result(), ExecutionError);
+      expect(error.errorName).toBe("KeyboardInterrupt");
+      expect(error.result.text).toBe("on");
+    }
+  });
+
+  it("that Python drops, since they come in a finalizer, end the cell all the same", async () => {
+    verifies("TIME-02", "TIME-05");
+    await using client = await sandbox.connect();
+    await client.execute(
+      "import time\nclass Slow:\n    def __del__(self):\n        global n\n        n += 1\n        time.sleep(0.1)",
+    );
+    for (let round = 0; round < 5; round += 1) {
+      const execution = client.submit("n = 0\nprint('on')\nwhile True: Slow()");
+      for await (const _ of execution.stream({ onExit: "detach" })) break;
+      await execution.interrupt();
+      const error = await rejection(execution.result(), ExecutionError);
+      expect(error.errorName).toBe("KeyboardInterrupt");
+      expect(error.result.outputs.map(({ kind }) => kind)).toEqual(["stream", "error"]);
+      // Had it waited for the interrupt to be repeated, it would have gone round fifteen times.
+      expect(Number((await client.execute("n")).text)).toBeLessThan(10);
+    }
+  });
+
   it("that come in numbers never end the kernel", async () => {
     verifies("TIME-02", "KERN-12");
     await using client = await sandbox.connect();
