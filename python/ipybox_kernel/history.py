@@ -78,3 +78,7 @@ class SessionHistory(HistoryManager):
                 found.pop(key, None)
                 found[key] = entry
         return deque(found.values(), maxlen=n)
+
+
+#: As `%config` lists it.
+SessionHistory.__name__ = HistoryManager.__name__

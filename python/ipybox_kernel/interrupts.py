@@ -82,7 +82,8 @@ class Interrupts:
     def _on_unraisable(self, unraisable: Any) -> None:
         """Python drops what is raised in a finalizer: an interrupt is raised again in the code around it."""
         running = self._channel.running if self._channel.owned else 0
-        if unraisable.exc_type is not KeyboardInterrupt or not running or running != self._raised_in or sys.gettrace() is not None:
+        is_ours = unraisable.exc_type is KeyboardInterrupt and running and running == self._raised_in
+        if not is_ours or sys.gettrace() is not None:
             self._show_unraisable(unraisable)
             return
         self._dropped_in = running

@@ -82,6 +82,10 @@ class QuickPrefilterManager(PrefilterManager):
         return type(self._handlers.get("normal"))
 
 
+#: As `%config` lists it.
+QuickPrefilterManager.__name__ = PrefilterManager.__name__
+
+
 def is_several_lines(cell: str) -> bool:
     """Of a plain cell: IPython filters no more than one."""
     return cell.find("\n", 0, -1) >= 0

@@ -50,6 +50,9 @@ _ENVIRONMENT = {"TERM": "xterm-color", "PAGER": "cat", "GIT_PAGER": "cat"}
 #: What somebody may replace to see each line.
 _HOOKS_OF_LINES = frozenset({"prefilter_lines", "prefilter_line", "prefilter_line_info", "find_handler"})
 
+#: What Python and `%tb` know of the last error.
+_LAST_ERROR = ("last_exc", "last_type", "last_value", "last_traceback")
+
 _KEEPS_NOTHING = contextlib.nullcontext()
 
 #: Frontends that need no event loop beside the kernel's own.
@@ -129,6 +132,8 @@ class ZMQInteractiveShell(InteractiveShell):
         self.reset(new_session=True)
         self.history_manager.forget_outputs()
         self.user_ns.update(of_the_module, _="")
+        for name in _LAST_ERROR:
+            vars(sys).pop(name, None)
         self.execution_count = 1
         self.error = None
         self.payloads.clear()
@@ -372,6 +377,8 @@ def _show_in_pager(shell: ZMQInteractiveShell, data: Any, start: int, screen_lin
 
 class _Silence(Channel):
     """The channel of the shell while it warms up."""
+
+    owned = True
 
     def message(self, *_: Any, **__: Any) -> None:
         pass
