@@ -173,3 +173,25 @@ def test_a_message_has_its_bytes_behind_it(channel: Channel, wire: Wire) -> None
     ((_, _, _, payload),) = wire.frames()
     (length,) = struct.unpack_from("<I", payload)
     assert payload[4 + length :] == b"PNG"
+
+
+def test_threads_that_print_at_the_same_time_lose_nothing(channel: Channel, wire: Wire) -> None:
+    # verifies: EXEC-04
+    threads, lines = 4, 2_000
+
+    def print_lines(thread: int) -> None:
+        for number in range(lines):
+            channel.stream(frames.STDOUT, b"%d %d" % (thread, number))
+
+    writers = [threading.Thread(target=print_lines, args=[thread]) for thread in range(threads)]
+    for writer in writers:
+        writer.start()
+    arrived: list[list[int]] = [[] for _ in range(threads)]
+    while sum(map(len, arrived)) < threads * lines:
+        assert select.select([wire.agent], [], [], 5)[0]
+        for _, _, _, payload in wire.frames():
+            thread, number = map(int, payload.split())
+            arrived[thread].append(number)
+    for writer in writers:
+        writer.join()
+    assert arrived == [list(range(lines))] * threads

@@ -40,7 +40,6 @@ def test_what_out_has_forgotten_is_forgotten(history: SessionHistory, monkeypatc
     stores: list[Any] = [history.outputs, history.output_hist_reprs, history.exceptions]
     for kept in stores:
         kept.update(dict.fromkeys(range(1, 6)))
-    history.db_log_output = False
     history.store_output(5)
     assert [sorted(kept) for kept in stores] == [[1, 2, 4, 5]] * 3
 

@@ -240,3 +240,19 @@ def test_a_request_that_came_before_the_main_thread_said_that_it_waits(
         main.start()
         main.join(DEADLINE_S)
         assert got == [(8, {"type": "execute_request"})]
+
+
+def test_a_long_request_arrives_whole(inbox: Inbox, wire: Wire) -> None:
+    # verifies: EXEC-05
+    code = "x" * 1_000_000
+    sender = threading.Thread(target=send, args=[wire, {"type": "execute_request", "code": code}])
+    sender.start()
+    assert inbox.next_request() == (7, {"type": "execute_request", "code": code})
+    sender.join()
+
+
+def test_a_request_that_breaks_off_is_none(inbox: Inbox, wire: Wire) -> None:
+    # verifies: KERN-05
+    wire.agent.sendall(frames.pack_header(200_000, frames.REQUEST, 0, 0, 7, 0) + bytes(100_000))
+    wire.agent.close()
+    assert inbox.next_request() is None
