@@ -10,7 +10,7 @@ const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const TAG = "ipybox-test/python";
 const SOURCES = ["python", "test/vectors"];
 const REPORT = "/tmp/report/pytest.xml";
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 300_000;
 
 // As installed packages: on mypy's own path, typing_extensions would hide what mypy brings.
 const INSTALLED = `echo /opt/ipybox/python > "$(python -c 'import site; print(site.getsitepackages()[0])')/ipybox.pth"`;

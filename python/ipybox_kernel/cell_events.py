@@ -10,7 +10,7 @@ class CellEvents(EventManager):
 
     @classmethod
     def instead_of(cls, events: EventManager) -> "CellEvents":
-        other = cls(events.shell, events.callbacks, events.print_on_error)
+        other = cls(events.shell, (), events.print_on_error)
         other.callbacks = events.callbacks
         return other
 

@@ -1,4 +1,4 @@
-"""Shell commands of cells. An interrupt ends a command, and its cell."""
+"""Lines that are shell commands. An interrupt ends the command, and with it the cell."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ def _run(channel: Channel, follow: Callable[[subprocess.Popen[bytes]], T], comma
         with channel.uninterrupted():
             process = subprocess.Popen(command, shell=True, **options)
         return follow(process)
-    except KeyboardInterrupt:
+    except BaseException:  # in most cases an interrupt
         if process is not None:
             _end(process)
         raise
@@ -38,9 +38,11 @@ def _run(channel: Channel, follow: Callable[[subprocess.Popen[bytes]], T], comma
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """The process group was interrupted; what ignored that, or started later, must not outlive the cell."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(timeout=1)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+    with process:  # closes its pipes
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            process.kill()

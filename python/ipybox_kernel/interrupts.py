@@ -5,6 +5,7 @@ import os
 import selectors
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
@@ -17,7 +18,7 @@ from .inbox import Inbox
 
 #: Files of code that calls what a cell awaits.
 _CALLERS = (os.path.join(os.path.dirname(asyncio.__file__), ""), selectors.__file__, interactiveshell.__file__)
-_RUN_FOREVER = asyncio.BaseEventLoop.run_forever.__code__
+_RUNS_LOOP = (asyncio.BaseEventLoop.run_forever.__code__, asyncio.BaseEventLoop.run_until_complete.__code__)
 
 
 class Interrupts:
@@ -34,8 +35,10 @@ class Interrupts:
         self._came_early = False
         #: The execution that one is to end as soon as its event loop has done what it is at; 0 for none.
         self._due = 0
-        #: The last execution that one was raised in, and the one that is to get it again; 0 for none.
-        self._raised_in = 0
+        #: The last execution that one came in, and whether it was not the first there.
+        self._came_in = 0
+        self._is_repeated = False
+        #: The execution that is to get one again, which Python has dropped; 0 for none.
         self._dropped_in = 0
 
     def install(self) -> None:
@@ -69,36 +72,49 @@ class Interrupts:
         if not self._channel.running or not self._is_in_users_code(frame):
             self._came_early = True
             return
+        self._is_repeated = self._came_in == self._channel.running
+        self._came_in = self._channel.running
         self._inbox.interrupt(self._channel.running)
-        if not self._channel.interrupt():
-            return
+        if self._channel.interrupt():
+            self._raise_in(frame)
+
+    def _raise_in(self, frame: FrameType | None) -> None:
+        """Raises there, or as soon as the event loop has done what it is at: unless that has not ended before the next one came."""
         loop = _loop_at_work(frame)
-        if loop is None:
-            self._raised_in = self._channel.running
+        if loop is None or self._is_repeated:
+            self._due = 0
             raise KeyboardInterrupt
         self._due = self._channel.running
         loop.call_soon_threadsafe(self.raise_due)
 
     def _on_unraisable(self, unraisable: Any) -> None:
         """Python drops what is raised in a finalizer: an interrupt is raised again in the code around it."""
-        running = self._channel.running if self._channel.owned else 0
-        is_ours = unraisable.exc_type is KeyboardInterrupt and running and running == self._raised_in
-        if not is_ours or sys.gettrace() is not None:
-            self._show_unraisable(unraisable)
-            return
-        self._dropped_in = running
-        sys.settrace(lambda *_: None)  # not in what that calls: it may be the next finalizer
+        try:
+            if not self._is_dropped(unraisable):
+                self._show_unraisable(unraisable)
+                return
+        except KeyboardInterrupt:
+            pass  # it has come just now, and would be dropped, too
+        self._dropped_in = self._channel.running
+        sys.settrace(lambda *_: None)  # not in what that code calls: it may be the next finalizer
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_code is not _CALL:
             frame.f_trace = self._raise_dropped
             frame = frame.f_back
 
-    def _raise_dropped(self, *_: object) -> None:
+    def _is_dropped(self, unraisable: Any) -> bool:
+        """Whether it is an interrupt, and can be raised again: not where a tracer of the cell's own is at work."""
+        if unraisable.exc_type is not KeyboardInterrupt or threading.current_thread() is not threading.main_thread():
+            return False
+        running = self._channel.running if self._channel.owned else 0
+        return running != 0 and running == self._came_in and sys.gettrace() is None
+
+    def _raise_dropped(self, frame: FrameType, *_: object) -> None:
         """Called at a frame's next line, or at its end."""
         if self._dropped_in and self._dropped_in == self._channel.running:
             self._dropped_in = 0
             sys.settrace(None)
-            raise KeyboardInterrupt
+            self._raise_in(frame)
 
     def _is_in_users_code(self, frame: FrameType | None) -> bool:
         """Whether it was called by `call`; a stack that is not the kernel's, say a greenlet's, is theirs, too."""
@@ -116,7 +132,7 @@ def _loop_at_work(frame: FrameType | None) -> asyncio.AbstractEventLoop | None:
     """The event loop whose own code is interrupted. It would forget the callback that it is about to call, and whoever waits
     for that would wait forever; or take itself for running from then on."""
     while frame is not None and frame.f_code.co_filename.startswith(_CALLERS):
-        if frame.f_code is _RUN_FOREVER:
+        if frame.f_code in _RUNS_LOOP:
             loop: asyncio.AbstractEventLoop = frame.f_locals["self"]
             return loop
         frame = frame.f_back

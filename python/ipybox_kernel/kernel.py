@@ -1,7 +1,6 @@
 """The kernel: takes requests from its socket, one at a time, and runs them in IPython's shell."""
 
 import asyncio
-import contextlib
 import os
 import socket
 import subprocess
@@ -28,6 +27,9 @@ from .stdin import Stdin
 from .streams import OutStream, install_print
 from .tables import show_tables
 from .threads import inherit_execution
+
+#: So long a cell may go on that was interrupted twice while it awaits: less than the agent waits before it ends the process.
+_LAST_CHANCE_S = 0.5
 
 Answer = tuple[dict, list[tuple[list, bytes]]]
 
@@ -134,8 +136,9 @@ class Kernel:
                     loop.run_forever()
                 except (KeyboardInterrupt, SystemExit):  # of a task: there is no cell that it could end
                     pass
-                except Exception:  # a cell has broken it
-                    return
+                except BaseException:  # of a signal handler
+                    if loop.is_running() or loop.is_closed():  # it can't be: something has broken it
+                        return
             waits = not self._inbox.has_request
 
     def _answer(self, execution: int, request: dict) -> None:
@@ -239,23 +242,42 @@ class Kernel:
         if self._loop is None or self._loop.is_closed():
             self._loop = asyncio.new_event_loop()
             asyncio.set_event_loop(self._loop)
-        loop = self._loop
-        task = loop.create_task(coroutine)
+        loop, task = self._loop, None
         try:
+            with self._channel.uninterrupted():  # else it might run although nobody knows of it
+                task = loop.create_task(coroutine)
             result = loop.run_until_complete(task)
-            self._interrupts.raise_due()
+            if not _has_shown_error(result):
+                self._interrupts.raise_due()
             return result
         except KeyboardInterrupt:
-            if task.done():
+            if task is None:
+                coroutine.close()
+            if task is None or task.done():
                 raise
         # Not within the handler of an exception: what the cell raises now would come as its consequence.
+        return self._cancel(loop, task)
+
+    def _cancel(self, loop: asyncio.AbstractEventLoop, task: asyncio.Task) -> Any:
+        """Gives the task's result if that is an error; all else ends with the interrupt.
+
+        A second interrupt cancels the clean-up, too. Who does not end then is left to the loop.
+        """
         self._shell.is_interrupted = True
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            result = loop.run_until_complete(task)
-            if isinstance(result, ExecutionResult) and not result.success:
-                return result  # the cell has shown its error
+        for limit in (None, _LAST_CHANCE_S):
+            task.cancel()
+            try:
+                loop.run_until_complete(asyncio.wait([task], timeout=limit))
+                break
+            except KeyboardInterrupt:
+                pass
+        if task.done() and not task.cancelled() and _has_shown_error(result := task.result()):
+            return result
         raise KeyboardInterrupt
+
+
+def _has_shown_error(result: Any) -> bool:
+    return isinstance(result, ExecutionResult) and not result.success
 
 
 def _forget_frames(error: BaseException) -> None:

@@ -158,11 +158,15 @@ class ZMQInteractiveShell(InteractiveShell):
     # --- cells --------------------------------------------------------------------------------
 
     def run_cell(self, *args: Any, **kwargs: Any) -> Any:
-        self._result_failed = self.displayhook.showing = self.is_interrupted = False
-        with self._cell_loop.offered(self.loop_runner):
-            result = super().run_cell(*args, **kwargs)
-        if not self._result_failed and not self._ended_with_shown_error(result):
-            self.error = None
+        self._result_failed = self.displayhook.showing = False
+        was_interrupted, self.is_interrupted = self.is_interrupted, False  # a cell may run cells
+        try:
+            with self._cell_loop.offered(self.loop_runner):
+                result = super().run_cell(*args, **kwargs)
+            if not self._result_failed and not self._ended_with_shown_error(result):
+                self.error = None
+        finally:
+            self.is_interrupted = was_interrupted
         return result
 
     def transform_cell(self, raw_cell: str) -> str:
@@ -201,8 +205,10 @@ class ZMQInteractiveShell(InteractiveShell):
 
     def _showtraceback(self, etype: type[BaseException], evalue: BaseException, stb: list[str]) -> None:
         self._result_failed |= self.displayhook.showing
-        self.error = describe_exception(etype, evalue, stb, self.compile)
-        self.channel.message({"type": "error", **self.error})
+        error = describe_exception(etype, evalue, stb, self.compile)
+        with self.channel.uninterrupted():  # it is known as shown, or it is not shown
+            self.channel.message({"type": "error", **error})
+            self.error = error
 
     def _get_exc_info(self, exc_tuple: Any = None) -> Any:
         evalue = self._as_shown(super()._get_exc_info(exc_tuple)[1])
@@ -385,6 +391,9 @@ class _Silence(Channel):
 
     def value(self, *_: Any, **__: Any) -> None:
         pass
+
+    def uninterrupted(self) -> contextlib.nullcontext:  # type: ignore[override]
+        return contextlib.nullcontext()
 
 
 InteractiveShellABC.register(ZMQInteractiveShell)

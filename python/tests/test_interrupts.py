@@ -7,6 +7,8 @@ import select
 import signal
 import socket
 import sys
+import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
@@ -67,6 +69,7 @@ class InterruptedKernel:
         if self._pid == 0:
             try:
                 sys.unraisablehook = sys.__unraisablehook__  # not pytest's
+                warnings.resetwarnings()
                 self._be_kernel()
             finally:
                 os._exit(1)
@@ -117,19 +120,35 @@ def kernel(tmp_path: Path) -> Iterator[InterruptedKernel]:
     kernel.close()
 
 
+SET_UP = """
+import asyncio
+ran_in = []
+def note():
+    ran_in.append(get_ipython().channel.running)
+class A:
+    def __del__(self): sum(map(int, "123"))
+"""
+
+#: A cell, every which line it is interrupted at, and its own error.
 CELLS = [
-    ("x = 1", 1),
-    ("print('a', 1)\n1 + 1", 3),
-    ("import asyncio\nawait asyncio.sleep(0.0005)", 2),
-    ("%timeit -n1 -r1 1", 29),
-    ("x = !echo a", 7),
-    ("class A:\n    def __del__(self): sum(map(int, '123'))\nfor _ in range(9): A()", 2),
+    ("x = 1", 1, None),
+    ("print('a', 1)\n1 + 1", 3, None),
+    ("1 / 0", 23, "ZeroDivisionError"),
+    ("note()\nawait asyncio.sleep(0.0005)\nnote()", 3, None),
+    ("await asyncio.sleep(0)\n1 / 0", 23, "ZeroDivisionError"),
+    ("%timeit -n1 -r1 1", 29, None),
+    ("x = !echo a", 7, None),
+    ("for _ in range(9): A()", 2, None),
+    ("for _ in range(2):\n    asyncio.get_running_loop().call_soon(lambda _=A(): 1)\n    await asyncio.sleep(0)", 3, None),
 ]
 
 
-@pytest.mark.parametrize(("cell", "step"), CELLS)
-def test_an_interrupt_at_any_line_ends_the_cell_or_is_asked_for_again(kernel: InterruptedKernel, cell: str, step: int) -> None:
+@pytest.mark.parametrize(("cell", "step", "own_error"), CELLS)
+def test_an_interrupt_at_any_line_ends_the_cell_or_is_asked_for_again(
+    kernel: InterruptedKernel, cell: str, step: int, own_error: str | None
+) -> None:
     # verifies: TIME-02
+    kernel.execute(SET_UP)
     outcomes = set()
     for at in itertools.count(1, step):
         *before, (_, reply) = kernel.execute(cell, interrupt_at=at)
@@ -137,13 +156,16 @@ def test_an_interrupt_at_any_line_ends_the_cell_or_is_asked_for_again(kernel: In
             break
         shown = [content["ename"] for kind, content in before if kind == frames.MESSAGE and content["type"] == "error"]
         if kernel.came_too_late or any(kind == frames.BEGUN for kind, _ in before):
-            assert (reply["status"], shown) == ("ok", []), at
             outcomes.add("not now")
+            assert (reply.get("ename"), shown) == (own_error, [own_error] if own_error else []), at
         else:
-            assert (reply.get("ename"), shown) == ("KeyboardInterrupt", ["KeyboardInterrupt"]), (at, before)
             outcomes.add("ended")
+            assert reply.get("ename") in ("KeyboardInterrupt", own_error or "KeyboardInterrupt"), (at, before)
+            # What comes when the cell's own error was shown is shown as well.
+            assert shown in ([own_error], ["KeyboardInterrupt"], [own_error, "KeyboardInterrupt"]), (at, before)
+            assert shown[-1] == reply["ename"], (at, before)
     assert outcomes == {"not now", "ended"}
-    *_, (_, reply) = kernel.execute("await asyncio.sleep(0)" if "asyncio" in cell else "1")
+    *_, (_, reply) = kernel.execute("assert 0 not in ran_in")
     assert reply["status"] == "ok"
 
 
@@ -173,9 +195,35 @@ else:
 def test_an_interrupt_of_the_event_loop_leaves_the_other_tasks(kernel: InterruptedKernel) -> None:
     # verifies: TIME-02
     kernel.execute(TICKER)
-    for at in itertools.count(1, 3):
-        kernel.execute("await asyncio.sleep(0.0003)", interrupt_at=at)
+    for at in itertools.count(1, 4):
+        *_, (_, reply) = kernel.execute("await asyncio.sleep(0.0003)", interrupt_at=at)
         if not kernel.was_interrupted:
             break
+        assert kernel.came_too_late or reply.get("ename") in ("KeyboardInterrupt", None), (at, reply)
         *_, (_, reply) = kernel.execute(CHECK)
         assert reply["status"] == "ok", (at, reply)
+
+
+def test_the_loop_goes_on_after_an_error_of_a_signal_handler(kernel: InterruptedKernel) -> None:
+    # verifies: KERN-12
+    kernel.execute(TICKER.replace("sleep(0)", "sleep(0.01)"))
+    kernel.execute(
+        "import signal, time\ndef fail(*_): raise error\nsignal.signal(signal.SIGALRM, fail)\nclass Odd(BaseException): pass"
+    )
+    for error in ("ValueError", "Odd"):
+        kernel.execute(f"error = {error}\nsignal.setitimer(signal.ITIMER_REAL, 0.05)")
+        time.sleep(0.3)
+        kernel.execute("before = ticks")
+        time.sleep(0.2)
+        *_, (_, reply) = kernel.execute("assert ticks > before + 3, (before, ticks)")
+        assert reply["status"] == "ok", reply
+
+
+def test_no_command_outlives_the_error_of_a_signal_handler(kernel: InterruptedKernel) -> None:
+    # verifies: KERN-12
+    kernel.execute("import os, signal\ndef fail(*_): raise ValueError\nsignal.signal(signal.SIGALRM, fail)")
+    for command in ("x = !sleep 777", "!sleep 777"):
+        *_, (_, reply) = kernel.execute(f"signal.setitimer(signal.ITIMER_REAL, 0.2)\n{command}")
+        assert reply["ename"] == "ValueError"
+        *_, (_, reply) = kernel.execute("assert open(f'/proc/self/task/{os.getpid()}/children').read() == ''")
+        assert reply["status"] == "ok"

@@ -165,7 +165,11 @@ describe("interrupts", () => {
   it("let a cell that awaits clean up, and end it after that", async () => {
     verifies("TIME-02");
     await using client = await sandbox.connect();
-    const endings = ["    await asyncio.sleep(0)\n    print('clean')\n    raise", "    print('clean')"];
+    const endings = [
+      "    get_ipython().run_cell('pass')\n    print('clean')\n    raise",
+      "    await asyncio.sleep(0)\n    print('clean')\n    raise",
+      "    print('clean')",
+    ];
     for (const ending of endings) {
       const cell = `import asyncio\nprint('on')\ntry:\n    await asyncio.sleep(60)\nexcept asyncio.CancelledError:\n${ending}`;
       const execution = client.submit(cell);
@@ -175,6 +179,41 @@ describe("interrupts", () => {
       expect(error.errorName).toBe("KeyboardInterrupt");
       expect(error.result.text).toBe("on\nclean");
       expect(error.result.outputs.filter(({ kind }) => kind === "error")).toHaveLength(1);
+    }
+  });
+
+  it("end a clean-up that does not end", async () => {
+    verifies("TIME-02", "TIME-05");
+    await using client = await sandbox.connect();
+    const endings = [
+      "    print('slow')\n    await asyncio.sleep(60)",
+      "    print('slow')\n    while True:\n        try: await asyncio.sleep(60)\n        except asyncio.CancelledError: pass",
+    ];
+    for (const ending of endings) {
+      const cell = `import asyncio\na = 1\nprint('on')\ntry:\n    await asyncio.sleep(60)\nexcept asyncio.CancelledError:\n${ending}`;
+      const execution = client.submit(cell);
+      for await (const _ of execution.stream({ onExit: "detach" })) break;
+      await execution.interrupt();
+      const error = await rejection(execution.result(), ExecutionError);
+      expect(error.errorName).toBe("KeyboardInterrupt");
+      expect(error.result.text).toBe("on\nslow");
+      expect((await client.execute("a")).text).toBe("1");
+    }
+  });
+
+  it("end what an event loop calls, though it is no Python code", async () => {
+    verifies("TIME-02", "TIME-05");
+    await using client = await sandbox.connect();
+    await client.execute(
+      "import asyncio, time\na = 1\nasync def f():\n    loop = asyncio.get_running_loop()\n    loop.call_soon(print, 'on')\n" +
+        "    loop.call_soon(time.sleep, 60)\n    await asyncio.sleep(60)",
+    );
+    for (const cell of ["await f()", "asyncio.run(f())"]) {
+      const execution = client.submit(cell);
+      for await (const _ of execution.stream({ onExit: "detach" })) break;
+      await execution.interrupt();
+      expect((await rejection(execution.result(), ExecutionError)).errorName).toBe("KeyboardInterrupt");
+      expect((await client.execute("a")).text).toBe("1");
     }
   });
 
