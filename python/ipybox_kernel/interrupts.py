@@ -33,13 +33,15 @@ class Interrupts:
         self._outermost = outermost
         #: One has come while no code of users' ran.
         self._came_early = False
-        #: The execution that one is to end as soon as its event loop has done what it is at; 0 for none.
-        self._due = 0
-        #: The last execution that one came in, and whether it was not the first there.
-        self._came_in = 0
-        self._is_repeated = False
-        #: The execution that is to get one again, which Python has dropped; 0 for none.
-        self._dropped_in = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        #: How many the execution has got.
+        self._count = 0
+        #: One is raised as soon as the event loop has done what it is at.
+        self._is_due = False
+        #: Python has dropped one; the code around the finalizer is to get it again.
+        self._is_dropped = False
 
     def install(self) -> None:
         """In the kernel's process, before it takes requests."""
@@ -58,12 +60,13 @@ class Interrupts:
             # Was it meant for this execution, or came it too late for the one before? The agent knows.
             self._came_early = False
             self._channel.sock.send(frames.frame(frames.BEGUN, b"", execution))
+        self._begin()
         return function(*args, **options)
 
     def raise_due(self) -> None:
         """Raises an interrupt that has waited for the event loop, unless its execution has ended."""
-        if self._due and self._due == self._channel.running:
-            self._due = 0
+        if self._is_due and self._channel.running:
+            self._is_due = False
             raise KeyboardInterrupt
 
     def _on_signal(self, _: int, frame: FrameType | None) -> None:
@@ -72,8 +75,7 @@ class Interrupts:
         if not self._channel.running or not self._is_in_users_code(frame):
             self._came_early = True
             return
-        self._is_repeated = self._came_in == self._channel.running
-        self._came_in = self._channel.running
+        self._count += 1
         self._inbox.interrupt(self._channel.running)
         if self._channel.interrupt():
             self._raise_in(frame)
@@ -81,38 +83,36 @@ class Interrupts:
     def _raise_in(self, frame: FrameType | None) -> None:
         """Raises there, or as soon as the event loop has done what it is at: unless that has not ended before the next one came."""
         loop = _loop_at_work(frame)
-        if loop is None or self._is_repeated:
-            self._due = 0
+        if loop is None or self._count > 1:
+            self._is_due = False
             raise KeyboardInterrupt
-        self._due = self._channel.running
+        self._is_due = True
         loop.call_soon_threadsafe(self.raise_due)
 
     def _on_unraisable(self, unraisable: Any) -> None:
         """Python drops what is raised in a finalizer: an interrupt is raised again in the code around it."""
         try:
-            if not self._is_dropped(unraisable):
+            if not self._may_raise_again(unraisable):
                 self._show_unraisable(unraisable)
                 return
         except KeyboardInterrupt:
             pass  # it has come just now, and would be dropped, too
-        self._dropped_in = self._channel.running
+        self._is_dropped = True
         sys.settrace(lambda *_: None)  # not in what that code calls: it may be the next finalizer
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and frame.f_code is not _CALL:
             frame.f_trace = self._raise_dropped
             frame = frame.f_back
 
-    def _is_dropped(self, unraisable: Any) -> bool:
-        """Whether it is an interrupt, and can be raised again: not where a tracer of the cell's own is at work."""
-        if unraisable.exc_type is not KeyboardInterrupt or threading.current_thread() is not threading.main_thread():
-            return False
-        running = self._channel.running if self._channel.owned else 0
-        return running != 0 and running == self._came_in and sys.gettrace() is None
+    def _may_raise_again(self, unraisable: Any) -> bool:
+        """Whether it is an interrupt of the running cell, and no tracer of its own is at work."""
+        is_interrupt = unraisable.exc_type is KeyboardInterrupt and threading.current_thread() is threading.main_thread()
+        return is_interrupt and self._count > 0 and self._channel.running > 0 and self._channel.owned and sys.gettrace() is None
 
     def _raise_dropped(self, frame: FrameType, *_: object) -> None:
         """Called at a frame's next line, or at its end."""
-        if self._dropped_in and self._dropped_in == self._channel.running:
-            self._dropped_in = 0
+        if self._is_dropped and self._channel.running:
+            self._is_dropped = False
             sys.settrace(None)
             self._raise_in(frame)
 
