@@ -96,6 +96,9 @@ describe("timeoutMs", () => {
   });
 });
 
+/** Prints when the cell awaits. */
+const saysOn = "import asyncio\nasyncio.get_running_loop().call_soon(print, 'on')";
+
 describe("interrupts", () => {
   it("raise KeyboardInterrupt in the cell", async () => {
     verifies("TIME-02");
@@ -150,8 +153,8 @@ describe("interrupts", () => {
   it("end a cell that awaits with one error, at the line that does", async () => {
     verifies("TIME-02");
     await using client = await sandbox.connect();
-    for (const code of ["import asyncio\nawait asyncio.sleep(60)", "async def f():\n    await asyncio.sleep(60)\nawait f()"]) {
-      const execution = client.submit(`print('on')\n${code}`);
+    for (const code of ["await asyncio.sleep(60)", "async def f():\n    await asyncio.sleep(60)\nawait f()"]) {
+      const execution = client.submit(`${saysOn}\n${code}`);
       for await (const _ of execution.stream({ onExit: "detach" })) break;
       await execution.interrupt();
       const error = await rejection(execution.result(), ExecutionError);
@@ -171,7 +174,7 @@ describe("interrupts", () => {
       "    print('clean')",
     ];
     for (const ending of endings) {
-      const cell = `import asyncio\nprint('on')\ntry:\n    await asyncio.sleep(60)\nexcept asyncio.CancelledError:\n${ending}`;
+      const cell = `${saysOn}\ntry:\n    await asyncio.sleep(60)\nexcept asyncio.CancelledError:\n${ending}`;
       const execution = client.submit(cell);
       for await (const _ of execution.stream({ onExit: "detach" })) break;
       await execution.interrupt();
@@ -190,7 +193,7 @@ describe("interrupts", () => {
       "    print('slow')\n    while True:\n        try: await asyncio.sleep(60)\n        except asyncio.CancelledError: pass",
     ];
     for (const ending of endings) {
-      const cell = `import asyncio\na = 1\nprint('on')\ntry:\n    await asyncio.sleep(60)\nexcept asyncio.CancelledError:\n${ending}`;
+      const cell = `a = 1\n${saysOn}\ntry:\n    await asyncio.sleep(60)\nexcept asyncio.CancelledError:\n${ending}`;
       const execution = client.submit(cell);
       for await (const _ of execution.stream({ onExit: "detach" })) break;
       await execution.interrupt();
