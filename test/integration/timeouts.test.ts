@@ -99,6 +99,14 @@ describe("timeoutMs", () => {
 /** Prints when the cell awaits. */
 const saysOn = "import asyncio\nasyncio.get_running_loop().call_soon(print, 'on')";
 
+/** The error of a cell that is interrupted as soon as it has printed. */
+async function interruptedOnceOn(client: ExecutionClient, cell: string): Promise<ExecutionError> {
+  const execution = client.submit(cell);
+  for await (const _ of execution.stream({ onExit: "detach" })) break;
+  await execution.interrupt();
+  return rejection(execution.result(), ExecutionError);
+}
+
 describe("interrupts", () => {
   it("raise KeyboardInterrupt in the cell", async () => {
     verifies("TIME-02");
@@ -154,10 +162,7 @@ describe("interrupts", () => {
     verifies("TIME-02");
     await using client = await sandbox.connect();
     for (const code of ["await asyncio.sleep(60)", "async def f():\n    await asyncio.sleep(60)\nawait f()"]) {
-      const execution = client.submit(`${saysOn}\n${code}`);
-      for await (const _ of execution.stream({ onExit: "detach" })) break;
-      await execution.interrupt();
-      const error = await rejection(execution.result(), ExecutionError);
+      const error = await interruptedOnceOn(client, `${saysOn}\n${code}`);
       expect(error.errorName).toBe("KeyboardInterrupt");
       expect(error.result.outputs.filter(({ kind }) => kind === "error")).toHaveLength(1);
       expect(error.traceback).toContain("await asyncio.sleep(60)");
@@ -175,10 +180,7 @@ describe("interrupts", () => {
     ];
     for (const ending of endings) {
       const cell = `${saysOn}\ntry:\n    await asyncio.sleep(60)\nexcept asyncio.CancelledError:\n${ending}`;
-      const execution = client.submit(cell);
-      for await (const _ of execution.stream({ onExit: "detach" })) break;
-      await execution.interrupt();
-      const error = await rejection(execution.result(), ExecutionError);
+      const error = await interruptedOnceOn(client, cell);
       expect(error.errorName).toBe("KeyboardInterrupt");
       expect(error.result.text).toBe("on\nclean");
       expect(error.result.outputs.filter(({ kind }) => kind === "error")).toHaveLength(1);
@@ -194,10 +196,7 @@ describe("interrupts", () => {
     ];
     for (const ending of endings) {
       const cell = `a = 1\n${saysOn}\ntry:\n    await asyncio.sleep(60)\nexcept asyncio.CancelledError:\n${ending}`;
-      const execution = client.submit(cell);
-      for await (const _ of execution.stream({ onExit: "detach" })) break;
-      await execution.interrupt();
-      const error = await rejection(execution.result(), ExecutionError);
+      const error = await interruptedOnceOn(client, cell);
       expect(error.errorName).toBe("KeyboardInterrupt");
       expect(error.result.text).toBe("on\nslow");
       expect((await client.execute("a")).text).toBe("1");
@@ -230,10 +229,7 @@ describe("interrupts", () => {
       [slow, "print('not this')"],
     ] as const) {
       await client.execute(setUp);
-      const execution = client.submit(cell);
-      for await (const _ of execution.stream({ onExit: "detach" })) break;
-      await execution.interrupt();
-      const error = await rejection(execution.result(), ExecutionError);
+      const error = await interruptedOnceOn(client, cell);
       expect(error.errorName).toBe("KeyboardInterrupt");
       expect(error.result.text).toBe("on");
     }
@@ -246,10 +242,7 @@ describe("interrupts", () => {
       "import time\nclass Slow:\n    def __del__(self):\n        global n\n        n += 1\n        time.sleep(0.1)",
     );
     for (let round = 0; round < 5; round += 1) {
-      const execution = client.submit("n = 0\nprint('on')\nwhile True: Slow()");
-      for await (const _ of execution.stream({ onExit: "detach" })) break;
-      await execution.interrupt();
-      const error = await rejection(execution.result(), ExecutionError);
+      const error = await interruptedOnceOn(client, "n = 0\nprint('on')\nwhile True: Slow()");
       expect(error.errorName).toBe("KeyboardInterrupt");
       expect(error.result.outputs.map(({ kind }) => kind)).toEqual(["stream", "error"]);
       // Had it waited for the interrupt to be repeated, it would have gone round fifteen times.
